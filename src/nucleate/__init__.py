@@ -1,0 +1,1 @@
+"""Watch coherence crystallise while a language model trains."""

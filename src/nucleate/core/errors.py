@@ -1,0 +1,78 @@
+"""One error tree: every mistake a user can make ends as a single line with a fix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+MAX_LINE = 200
+"""Longest message, in characters, that `UserError` prints."""
+
+
+class NucleateError(Exception):
+    """Root of all errors raised on purpose; on its own it means a defect of ours."""
+
+    exit_code = 1
+
+
+class UserError(NucleateError):
+    """Input that cannot be used: says where, what, got / expected, and one fix, on one line.
+
+    Args:
+        what: What failed, as a short sentence without a full stop.
+        where: File (and key or line) that holds the mistake.
+        got: The offending value, shortened when it is long.
+        expected: What would have been accepted.
+        fix: One thing to do.
+    """
+
+    exit_code = 2
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | Path = "",
+        got: object = None,
+        expected: str = "",
+        fix: str = "",
+    ) -> None:
+        self.what, self.where, self.got = what, str(where), got
+        self.expected, self.fix = expected, fix
+        super().__init__(self._line())
+
+    def _line(self) -> str:
+        detail = []
+        if self.got is not None:
+            detail.append(f"got {_clip(repr(self.got), 48)}")
+        if self.expected:
+            detail.append(f"expected {_clip(self.expected, 72)}")
+        where = f"{_clip(self.where, 80, keep_end=True)}: " if self.where else ""
+        line = where + self.what
+        if detail:
+            line += f" ({', '.join(detail)})"
+        if self.fix:
+            line = _clip(line, MAX_LINE - len(self.fix) - 2) + f"; {self.fix}"
+        return _clip(line, MAX_LINE)
+
+
+class RecipeError(UserError):
+    """A recipe (YAML settings) that is malformed or asks for something impossible."""
+
+
+class DataError(UserError):
+    """A corpus, table or item file that is missing, unreadable or of another shape."""
+
+
+class CheckpointError(UserError):
+    """A checkpoint that is incomplete, altered or of another architecture."""
+
+
+class RunFolderError(UserError):
+    """A run folder that is missing, locked or damaged."""
+
+
+def _clip(text: str, limit: int, *, keep_end: bool = False) -> str:
+    flat = " ".join(text.split())
+    if len(flat) <= limit:
+        return flat
+    return "…" + flat[-(limit - 1) :] if keep_end else flat[: max(limit - 1, 0)] + "…"

@@ -1,0 +1,151 @@
+"""Strict settings: frozen models, YAML without aliases, duplicate keys or unknown keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from nucleate.core.errors import RecipeError
+
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 12
+
+
+class Settings(BaseModel):
+    """Base of every settings model: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+Model = TypeVar("Model", bound=Settings)
+
+
+def load_yaml(path: str | Path) -> dict[str, Any]:
+    """Read a YAML mapping strictly.
+
+    Raises:
+        RecipeError: The file is missing, larger than `MAX_BYTES`, nested deeper than
+            `MAX_DEPTH`, no mapping, or uses aliases, tags or duplicate keys.
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise RecipeError(
+                "recipe is too large", where=path, got=f"{size} bytes", expected=f"≤ {MAX_BYTES}"
+            )
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise RecipeError("no such recipe", where=path, fix="check the path") from None
+    except IsADirectoryError:
+        raise RecipeError("is a folder", where=path, expected="a YAML file") from None
+    except UnicodeDecodeError:
+        raise RecipeError("is not UTF-8 text", where=path, expected="a YAML file") from None
+    except OSError as error:
+        raise RecipeError("cannot be read", where=path, got=error.strerror) from None
+    return parse_yaml(text, where=str(path))
+
+
+def parse_yaml(text: str, *, where: str = "recipe") -> dict[str, Any]:
+    """Parse YAML text strictly; see `load_yaml`."""
+    import yaml
+
+    try:
+        _refuse_aliases_and_depth(yaml, text, where)
+        document = yaml.load(text, Loader=_strict_loader(yaml, where))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"{where}:{mark.line + 1}" if mark else where
+        problem = str(getattr(error, "problem", None) or error)
+        raise RecipeError(f"is not valid YAML: {problem}", where=line) from None
+    except (ValueError, RecursionError) as error:
+        raise RecipeError(f"is not valid YAML: {error}", where=where) from None
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise RecipeError(
+            "is not a mapping",
+            where=where,
+            got=type(document).__name__,
+            expected="key: value lines",
+        )
+    return document
+
+
+def validate(model: type[Model], data: dict[str, Any], *, where: str = "recipe") -> Model:
+    """Build a settings model from a mapping; the first mistake becomes one `RecipeError`."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise _first_mistake(model, error, where) from None
+
+
+def _first_mistake(model: type[Settings], error: ValidationError, where: str) -> RecipeError:
+    mistake = error.errors()[0]
+    key = ".".join(str(part) for part in mistake["loc"]) or "(top)"
+    if mistake["type"] == "extra_forbidden":
+        known = _known_keys(model, mistake["loc"][:-1])
+        near = _nearest(str(mistake["loc"][-1]), known)
+        fix = f"did you mean {near!r}?" if near else f"known keys: {', '.join(known)}"
+        return RecipeError(f"unknown key {key!r}", where=where, fix=fix)
+    got = None if mistake["type"] == "missing" else mistake.get("input")
+    return RecipeError(f"key {key!r}: {mistake['msg']}", where=where, got=got)
+
+
+def _known_keys(model: type[Settings], location: tuple[int | str, ...]) -> list[str]:
+    current: Any = model
+    for part in location:
+        annotation = getattr(current, "model_fields", {}).get(str(part))
+        current = annotation.annotation if annotation else None
+    return sorted(getattr(current, "model_fields", {}))
+
+
+def _nearest(word: str, known: list[str]) -> str | None:
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, known, n=1, cutoff=0.6)), None)
+
+
+def _refuse_aliases_and_depth(yaml: Any, text: str, where: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        line = f"{where}:{event.start_mark.line + 1}"
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise RecipeError("anchors and aliases are not allowed", where=line)
+        if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise RecipeError("is nested too deeply", where=line, expected=f"≤ {MAX_DEPTH}")
+        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+            depth -= 1
+
+
+def _strict_loader(yaml: Any, where: str) -> Any:
+    class StrictLoader(yaml.SafeLoader):  # type: ignore[misc]
+        """SafeLoader that refuses duplicate keys."""
+
+    def construct_mapping(loader: Any, node: Any, deep: bool = False) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = loader.construct_object(key_node, deep=True)
+            line = f"{where}:{key_node.start_mark.line + 1}"
+            if not isinstance(key, str):
+                raise RecipeError("keys must be text", where=line, got=key)
+            if key in mapping:
+                raise RecipeError(f"duplicate key {key!r}", where=line, fix="keep one of them")
+            mapping[key] = loader.construct_object(value_node, deep=True)
+        return mapping
+
+    StrictLoader.add_constructor("tag:yaml.org,2002:map", construct_mapping)
+    _accept_plain_floats(yaml, StrictLoader)
+    return StrictLoader
+
+
+def _accept_plain_floats(yaml: Any, loader: Any) -> None:
+    """Read ``3e-3`` and ``6e6`` as numbers: YAML 1.1 would make them text."""
+    import re
+
+    pattern = re.compile(r"^[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)$")
+    loader.add_implicit_resolver("tag:yaml.org,2002:float", pattern, list("-+0123456789."))
