@@ -1,0 +1,1 @@
+"""Where tokens and probe items come from: the story world, text, tokenizers, packing."""

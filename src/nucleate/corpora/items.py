@@ -1,0 +1,57 @@
+"""What probes are made of: passages with decided words, and pairs that share a critical region."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A word that its passage decides.
+
+    Attributes:
+        kind: What is asked: ``where``, ``holder``, ``agreement``, ``cause``, ``fact``, ``song`` …
+        index: Position of the word in the passage.
+        answer: The word that stands there.
+        foils: Words that would be wrong there.
+        condition: What makes it easy or hard (``near``/``far``, ``attractor``, ``rare`` …).
+        distance: Words since the answer was last established; -1 where that has no meaning.
+    """
+
+    kind: str
+    index: int
+    answer: str
+    foils: tuple[str, ...]
+    condition: str = ""
+    distance: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A text as words, with its slots in order of position."""
+
+    words: tuple[str, ...]
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ContextPair:
+    """Two contexts, coherent and corrupted, before one identical critical region.
+
+    The score is log p(region | coherent) - log p(region | corrupted): length and frequency of the
+    region cancel.
+    """
+
+    coherent: str
+    corrupted: str
+    region: str
+    condition: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MinimalPair:
+    """Two whole texts that differ in one respect; the score is log p(good) - log p(bad)."""
+
+    good: str
+    bad: str
+    condition: str = ""

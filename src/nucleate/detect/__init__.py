@@ -1,0 +1,27 @@
+"""Curve → Transitions → Phases: what changed sharply, what rose broadly, what did nothing.
+
+Pure: numpy (and scipy where it is used), no files, no torch.
+"""
+
+from nucleate.detect.assess import ALPHA, MAX_WIDTH, assess, transitions
+from nucleate.detect.claims import ClaimRow, Estimate, claim_table
+from nucleate.detect.family import assess_curves, benjamini_yekutieli
+from nucleate.detect.phases import phases
+from nucleate.detect.running import RunningPhase, running_phase
+from nucleate.detect.score import level_score
+
+__all__ = [
+    "ALPHA",
+    "MAX_WIDTH",
+    "ClaimRow",
+    "Estimate",
+    "RunningPhase",
+    "assess",
+    "assess_curves",
+    "benjamini_yekutieli",
+    "claim_table",
+    "level_score",
+    "phases",
+    "running_phase",
+    "transitions",
+]

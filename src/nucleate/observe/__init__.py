@@ -1,0 +1,1 @@
+"""Feed Readings into a run while a model trains, without changing it."""

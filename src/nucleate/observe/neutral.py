@@ -1,0 +1,43 @@
+"""Look at a model in the middle of training and leave no trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from nucleate.core import preserved_random_state
+
+
+def bare(model: Any) -> Any:
+    """Return the model inside wrappers of `torch.compile` and DistributedDataParallel."""
+    while True:
+        if hasattr(model, "_orig_mod"):
+            model = model._orig_mod
+        elif type(model).__name__ in ("DistributedDataParallel", "DataParallel"):
+            model = model.module
+        else:
+            return model
+
+
+@contextmanager
+def undisturbed(model: Any) -> Iterator[Any]:
+    """Lend the bare model in evaluation mode, without gradients and outside autocast.
+
+    Afterwards every module is in the mode it was in, and every random generator in the state it
+    was in. Weights, gradients, buffers and optimiser state are never written: a forward pass
+    without gradients in evaluation mode has nowhere to write to.
+    """
+    inner = bare(model)
+    modes = [(module, module.training) for module in inner.modules()]
+    device = next(inner.parameters()).device.type
+    try:
+        with preserved_random_state(), torch.no_grad(), torch.autocast(device, enabled=False):
+            for module, _ in modes:
+                module.training = False
+            yield inner
+    finally:
+        for module, training in modes:
+            module.training = training

@@ -1,0 +1,94 @@
+"""When to probe: evenly in the logarithm of tokens, within a share of the training FLOPs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from nucleate.core.settings import Settings
+
+MIN_PER_DECADE = 3
+
+
+class ProbeSettings(Settings):
+    """How densely to probe.
+
+    Attributes:
+        per_decade: Readings per tenfold of tokens.
+        first_tokens: Where the first reading is taken.
+        cost_cap: Largest share of the training FLOPs that probes may take.
+        items: Size of the item sets; what it counts depends on the suite.
+    """
+
+    per_decade: float = Field(default=12, ge=1, le=200)
+    first_tokens: int = Field(default=50_000, ge=1)
+    cost_cap: float = Field(default=0.02, gt=0, le=10)
+    items: int = Field(default=160, ge=8, le=100_000)
+
+
+@dataclass(frozen=True)
+class ProbeSchedule:
+    """The token counts at (or just after) which to probe, in order.
+
+    Attributes:
+        points: Token counts.
+        per_decade: Density that the cap allowed.
+        note: What the cap did to the wish; empty when nothing.
+    """
+
+    points: tuple[int, ...]
+    per_decade: float
+    note: str = ""
+
+
+def log_spaced(first: int, last: int, per_decade: float) -> tuple[int, ...]:
+    """Return token counts from `first` to `last`, both included, evenly spaced in log10."""
+    if last <= first:
+        return (last,)
+    steps = max(1, round(math.log10(last / first) * per_decade))
+    ratio = last / first
+    return tuple(dict.fromkeys(round(first * ratio ** (i / steps)) for i in range(steps + 1)))
+
+
+def make_schedule(
+    settings: ProbeSettings, total_tokens: int, training_flops: float, probe_flops: float
+) -> ProbeSchedule:
+    """Lay out readings over a run of known length; thin them out until the cap is kept.
+
+    Args:
+        settings: What is wished for.
+        total_tokens: Length of the run.
+        training_flops: FLOPs of the whole training.
+        probe_flops: FLOPs of one reading of the suite.
+    """
+    wished = log_spaced(settings.first_tokens, total_tokens, settings.per_decade)
+    affordable = int(settings.cost_cap * training_flops / probe_flops) if probe_flops else 10**9
+    if len(wished) <= affordable:
+        return ProbeSchedule(wished, settings.per_decade)
+    points, density = wished, settings.per_decade
+    while len(points) > max(affordable, 2) and density > MIN_PER_DECADE:
+        density *= 0.97
+        points = log_spaced(settings.first_tokens, total_tokens, density)
+    share = len(points) * probe_flops / training_flops
+    note = (
+        f"probing {density:.1f} instead of {settings.per_decade:g} times per decade to keep probes "
+        f"within {settings.cost_cap:.1%} of training FLOPs ({share:.1%} planned)"
+    )
+    return ProbeSchedule(points, density, note)
+
+
+class Due:
+    """Walks along the points of a schedule; its place can be saved and restored."""
+
+    def __init__(self, points: Sequence[int], done: int = 0) -> None:
+        self.points, self.done = points, done
+
+    def pop(self, tokens: int) -> bool:
+        """Return whether a point has been reached since the last call, and pass it."""
+        reached = self.done < len(self.points) and tokens >= self.points[self.done]
+        while self.done < len(self.points) and tokens >= self.points[self.done]:
+            self.done += 1
+        return reached

@@ -1,0 +1,1 @@
+"""Probes: from a model at one Step to Readings."""

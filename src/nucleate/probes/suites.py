@@ -1,0 +1,107 @@
+"""Suites: named sets of probes with their items and what one measurement costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nucleate.core import Level
+from nucleate.corpora.ngrams import NgramModel
+from nucleate.corpora.storyworld import (
+    Mixture,
+    Split,
+    StoryItems,
+    StoryShards,
+    World,
+    make_items,
+)
+from nucleate.probes.behaviour.alignment import AlignmentItems, held_out_rows
+from nucleate.probes.behaviour.pairs import PairItems
+from nucleate.probes.behaviour.position import PositionItems
+from nucleate.probes.behaviour.slots import SlotItems
+from nucleate.probes.registry import Probe, get_probe
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Probes with their items, tokenised for one tokenizer.
+
+    Attributes:
+        name: For people.
+        parts: Each probe with what it asks; probes with the same items share one pass.
+        primary: The metric stem (name without its measure) that stands for each level, chosen
+            before anything is measured.
+    """
+
+    name: str
+    parts: tuple[tuple[Probe, Any], ...]
+    primary: Mapping[Level, str]
+
+    @property
+    def forward_tokens(self) -> int:
+        """Tokens that one measurement of the whole suite sends through the model."""
+        shared = {id(items): probe.cost(items) for probe, items in self.parts}
+        return sum(shared.values())
+
+
+STORY_PRIMARY = {
+    Level.COOCCURRENCE: "ngram.bigram",
+    Level.SYNTAX: "agreement.attractor",
+    Level.SEMANTICS: "cause.all",
+    Level.NARRATIVE: "state.holder",
+    Level.KNOWLEDGE: "fact.rare",
+}
+_NGRAM_SHARDS = 24
+_HELD_OUT_SEED = 1_000_003
+
+
+def story_suite(
+    world: World,
+    mixture: Mixture,
+    tokenizer: Any,
+    *,
+    split: Split = Split.CONTROL,
+    stories: int = 160,
+    context: int = 128,
+) -> Suite:
+    """Build the suite of the story world.
+
+    Args:
+        world: The world that training tells of.
+        mixture: The mixture that training tells stories with.
+        tokenizer: The word-level tokenizer of the world.
+        split: Which probe set to ask.
+        stories: Number of stories to ask about; the other items follow from it.
+        context: Length of the rows for n-gram alignment and loss, in tokens.
+    """
+    items = make_items(world, mixture, split, stories=stories)
+    ids, eos = tokenizer.get_vocab(), tokenizer.eos_token_id
+    sample = StoryShards(world, mixture, ids, eos, seed=_HELD_OUT_SEED)
+    corpus = np.concatenate([sample.shard(i) for i in range(_NGRAM_SHARDS)])
+    held_out = held_out_rows(sample.shard(_NGRAM_SHARDS), 24, context)
+    return Suite(
+        name=f"story world ({split})",
+        parts=_story_parts(items, held_out, NgramModel(corpus, len(ids)), tokenizer),
+        primary=STORY_PRIMARY,
+    )
+
+
+def _story_parts(
+    items: StoryItems, held_out: Any, ngrams: NgramModel, tokenizer: Any
+) -> tuple[tuple[Probe, Any], ...]:
+    stories = SlotItems(items.stories, tokenizer, ("where", "holder", "cause", "song", "ending"))
+    asked: Sequence[tuple[str, Any]] = (
+        ("ngram", AlignmentItems(held_out, ngrams)),
+        ("loss", PositionItems(held_out)),
+        ("agreement", SlotItems(items.agreement, tokenizer)),
+        ("cause", stories),
+        ("refrain", stories),
+        ("state", stories),
+        ("ending", stories),
+        ("coherence", PairItems((*items.order, *items.contradiction), tokenizer)),
+        ("fact", SlotItems(items.facts, tokenizer)),
+    )
+    return tuple((get_probe(name), what) for name, what in asked)

@@ -1,0 +1,46 @@
+"""What a probe sees of a model at one Step: questions in, log-probabilities out, nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nucleate.probes.scorer import Plan, answer, asked_rows
+
+
+class ModelView:
+    """A model at one Step; probes that share a `Plan` share its one pass over the model.
+
+    Args:
+        model: A causal `transformers` model in evaluation mode.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._answers: dict[int, tuple[Plan, NDArray[np.float64]]] = {}
+
+    def answers(self, plan: Plan) -> NDArray[np.float64]:
+        """Return the log-probability (nats) of every token the plan asks for; computed once."""
+        if id(plan) not in self._answers:
+            self._answers[id(plan)] = (plan, answer(self._model, plan))
+        return self._answers[id(plan)][1]
+
+    @torch.no_grad()
+    def log_probs(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the whole next-token distribution after every position of some rows.
+
+        Args:
+            rows: Token ids, shape ``(R, T)``.
+
+        Returns:
+            Natural log-probabilities, shape ``(R, T, V)``; entry ``t`` is about token ``t + 1``.
+        """
+        device = next(self._model.parameters()).device
+        ids_BT = torch.from_numpy(rows).to(device)
+        every = torch.arange(ids_BT.numel(), device=device)
+        logits = asked_rows(self._model, ids_BT, every)(0, len(every))
+        out: NDArray[np.float32] = torch.log_softmax(logits.float(), -1).cpu().numpy()
+        return out.reshape(*rows.shape, -1)

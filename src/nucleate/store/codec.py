@@ -1,0 +1,109 @@
+"""The words of the project as JSON types, and back.
+
+Per-item scores are packed as base64 of little-endian float32: five bytes a score and a third,
+NaN and infinities included.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleate.core import Event, LedgerEntry, Level, Mark, Reading, Step
+from nucleate.store.record import number
+
+
+def pack_step(step: Step) -> dict[str, Any]:
+    """Return a Step as JSON types."""
+    return {
+        "step": int(step.step),
+        "tokens": int(step.tokens),
+        "flops": float(step.flops),
+        "wall": float(step.wall),
+        "lr": float(step.lr),
+    }
+
+
+def unpack_step(data: Mapping[str, Any]) -> Step:
+    """Read a Step."""
+    return Step(
+        int(data["step"]),
+        int(data["tokens"]),
+        number(data["flops"]),
+        number(data["wall"]),
+        number(data["lr"]),
+    )
+
+
+def pack_reading(step: Step, reading: Reading) -> dict[str, Any]:
+    """Return a Reading and where it was taken as JSON types."""
+    data = {
+        "metric": reading.metric,
+        "at": pack_step(step),
+        "value": float(reading.value),
+        "se": float(reading.se),
+        "n": int(reading.n),
+        "chance": float(reading.chance),
+        "unit": reading.unit,
+        "level": str(reading.level),
+    }
+    if len(reading.items):
+        data["items"] = pack_items(reading.items)
+    return data
+
+
+def unpack_reading(data: Mapping[str, Any]) -> Reading:
+    """Read a Reading, without its items (see `unpack_items`)."""
+    return Reading(
+        metric=str(data["metric"]),
+        value=number(data["value"]),
+        se=number(data["se"]),
+        n=int(data["n"]),
+        chance=number(data["chance"]),
+        unit=str(data["unit"]),
+        level=Level(data["level"]),
+    )
+
+
+def pack_items(items: Sequence[float]) -> str:
+    """Return per-item scores as text; they are rounded to float32."""
+    with np.errstate(over="ignore"):
+        packed = np.asarray(items, dtype=np.float64).astype("<f4")
+    return base64.b64encode(packed.tobytes()).decode("ascii")
+
+
+def unpack_items(text: str) -> NDArray[np.float32]:
+    """Read per-item scores, shape ``(n,)``."""
+    packed = np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4")
+    return packed.astype(np.float32)
+
+
+def pack_event(event: Event) -> dict[str, Any]:
+    """Return an Event as JSON types."""
+    return {"at": pack_step(event.step), "kind": event.kind, "text": event.text}
+
+
+def unpack_event(data: Mapping[str, Any]) -> Event:
+    """Read an Event."""
+    return Event(unpack_step(data["at"]), str(data["kind"]), str(data["text"]))
+
+
+def pack_entry(entry: LedgerEntry) -> dict[str, Any]:
+    """Return a ledger entry as JSON types."""
+    return {
+        "part": entry.part,
+        "flops": float(entry.flops),
+        "seconds": float(entry.seconds),
+        "mark": str(entry.mark),
+    }
+
+
+def unpack_entry(data: Mapping[str, Any]) -> LedgerEntry:
+    """Read a ledger entry."""
+    return LedgerEntry(
+        str(data["part"]), number(data["flops"]), number(data["seconds"]), Mark(data["mark"])
+    )

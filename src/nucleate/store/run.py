@@ -1,0 +1,156 @@
+"""Read a run folder, while it grows or after; never loads torch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleate.core import Curve, Event, LedgerEntry, Reading, RunFolderError, Step
+from nucleate.store import codec
+from nucleate.store.export import write_table
+from nucleate.store.files import is_locked
+from nucleate.store.history import Attempt, History
+from nucleate.store.manifest import Manifest, read_manifest
+from nucleate.store.reader import LogReader
+from nucleate.store.writer import LOCK, LOG
+
+
+class Status(StrEnum):
+    """Where a run stands."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    INTERRUPTED = "interrupted"
+
+
+class Run:
+    """A run folder as it is now; each question reads what was appended since the last one.
+
+    Make it with `Run.open`.
+
+    Attributes:
+        path: The run folder.
+        manifest: What the run is.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path = path
+        self.manifest = manifest
+        self._log = LogReader(path / LOG)
+        self._history = History()
+        self._guard = threading.Lock()
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """Open a run folder.
+
+        Raises:
+            RunFolderError: The folder is missing, is no run folder, is damaged, or was written
+                in a newer format.
+        """
+        path = Path(path)
+        return cls(path, read_manifest(path))
+
+    def curves(self) -> dict[str, Curve]:
+        """Return the Curve of each metric."""
+        with self._now() as history:
+            return {
+                metric: Curve.from_readings((kept.step, kept.reading) for kept in taken.values())
+                for metric, taken in sorted(history.readings.items())
+            }
+
+    def readings(self) -> list[tuple[Step, Reading]]:
+        """Return every Reading without its items, by metric, then by tokens."""
+        with self._now() as history:
+            taken = [kept for by_step in history.readings.values() for kept in by_step.values()]
+        taken.sort(key=lambda kept: (kept.reading.metric, kept.step.tokens))
+        return [(kept.step, kept.reading) for kept in taken]
+
+    def items(self, metric: str, step: int) -> NDArray[np.float32]:
+        """Return the per-item scores of a metric at an optimiser step, shape ``(n,)``.
+
+        Empty where the probe keeps none.
+
+        Raises:
+            RunFolderError: The run has no such Reading.
+        """
+        with self._now() as history:
+            taken = history.readings.get(metric, {}).get(step)
+        if taken is None:
+            raise RunFolderError(f"no reading of {metric} at step {step}", where=self.path)
+        return codec.unpack_items(taken.packed)
+
+    def losses(self) -> tuple[list[Step], list[float]]:
+        """Return where the training loss was recorded, and the losses in nats per token."""
+        kept = self._losses()
+        return [step for step, _, _ in kept], [loss for _, loss, _ in kept]
+
+    def grad_norms(self) -> tuple[list[Step], list[float]]:
+        """Return where the norm of the gradient was recorded, and the norms."""
+        kept = self._losses()
+        return [step for step, _, _ in kept], [norm for _, _, norm in kept]
+
+    def ledger(self) -> list[LedgerEntry]:
+        """Return what the run has cost, as last recorded."""
+        with self._now() as history:
+            return list(history.ledger)
+
+    def events(self) -> list[Event]:
+        """Return what happened, in order of writing."""
+        with self._now() as history:
+            return list(history.events)
+
+    def attempts(self) -> list[Attempt]:
+        """Return the process starts, in order."""
+        with self._now() as history:
+            return list(history.attempts)
+
+    @property
+    def last(self) -> Step | None:
+        """The Step of the latest record, None before the first."""
+        with self._now() as history:
+            return history.last
+
+    @property
+    def status(self) -> Status:
+        """Whether a process is writing, has finished, or has left without finishing."""
+        locked = is_locked(self.path / LOCK)  # asked before the log: a finish may come between
+        with self._now() as history:
+            ended = history.ended
+        if ended is not None:
+            return Status.FINISHED if ended == Status.FINISHED else Status.INTERRUPTED
+        return Status.RUNNING if locked else Status.INTERRUPTED
+
+    @property
+    def damaged(self) -> int:
+        """Records that cannot be used because they are not what was written."""
+        with self._now() as history:
+            return history.malformed + self._log.damaged
+
+    def export_csv(self, path: str | Path) -> None:
+        """Write all Readings as one long table: a row per metric and Step.
+
+        Columns: metric, level, unit, step, tokens, flops, value, se, n, chance; NaN is empty.
+
+        Raises:
+            RunFolderError: The file cannot be written.
+        """
+        write_table(Path(path), self.readings())
+
+    def _losses(self) -> list[tuple[Step, float, float]]:
+        with self._now() as history:
+            return sorted(history.losses.values(), key=lambda kept: kept[0].tokens)
+
+    @contextmanager
+    def _now(self) -> Iterator[History]:
+        """Hold the history still, with everything that has been appended by now."""
+        with self._guard:
+            for record in self._log.read():
+                self._history.add(record)
+            yield self._history

@@ -1,0 +1,175 @@
+"""From a run folder to everything that its views say: one analysis, kept beside the log.
+
+Assessing a dozen curves takes seconds (their null distributions are simulated), so assessments are
+kept in `analysis.json` under a fingerprint of the readings; the file may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nucleate.core import Assessment, Curve, Level, Phase, RunFolderError, Step
+from nucleate.views.labels import level_rank, stem_of
+from nucleate.views.story import tell
+
+if TYPE_CHECKING:
+    from nucleate.detect import ClaimRow
+    from nucleate.store import Run
+
+CACHE = "analysis.json"
+CACHE_FORMAT = 1
+"""Raise it when `nucleate.detect` judges differently, so that old files are not believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What a run shows.
+
+    Attributes:
+        name: Name of the run.
+        status: ``running``, ``finished`` or ``interrupted``.
+        last: Where the run stands.
+        curves: By metric.
+        primary: The metric that stands for each measured level, in the customary order.
+        assessments: By metric.
+        phases: In order; together they cover the run.
+        claims: One row per phase, in the shape of claim C1.
+        story: The two sentences that stand at the top of every view.
+    """
+
+    name: str
+    status: str
+    last: Step
+    curves: Mapping[str, Curve]
+    primary: Mapping[Level, str]
+    assessments: Mapping[str, Assessment]
+    phases: tuple[Phase, ...]
+    claims: tuple[ClaimRow, ...]
+    story: tuple[str, ...]
+
+
+def analyse(run: Run, *, cache: bool = True) -> Analysis:
+    """Assess a run as it is now.
+
+    Args:
+        run: An open run folder.
+        cache: Use and write `analysis.json` in it.
+
+    Example:
+        >>> from nucleate.store import Run                      # doctest: +SKIP
+        >>> analyse(Run.open("runs/a")).story                   # doctest: +SKIP
+    """
+    from nucleate.detect import claim_table, phases
+
+    curves = run.curves()
+    status = str(run.status)
+    last = _last(run, curves)
+    primary = primary_metrics(curves, run.manifest.primary)
+    assessments = _assessments(curves, run.path / CACHE if cache else None)
+    found = phases(assessments, curves, primary, float(last.tokens)) if last.tokens else []
+    claims = claim_table(found, curves, primary, float(last.tokens)) if found else []
+    story = tell(curves, assessments, primary, tokens=last.tokens, status=status)
+    return Analysis(
+        name=run.manifest.name,
+        status=status,
+        last=last,
+        curves=curves,
+        primary=primary,
+        assessments=assessments,
+        phases=tuple(found),
+        claims=tuple(claims),
+        story=story,
+    )
+
+
+def primary_metrics(
+    curves: Mapping[str, Curve], chosen: Mapping[str, str] | None = None
+) -> dict[Level, str]:
+    """Return the metric that stands for each level, in the customary order.
+
+    The manifest chooses beforehand, by metric or by stem (``agreement.attractor``). Where it
+    chooses nothing that was measured, each level is stood for by its first accuracy, else by its
+    first metric that has a score.
+    """
+    own: dict[Level, list[str]] = {}
+    for metric in sorted(curves):
+        own.setdefault(curves[metric].level, []).append(metric)
+    wanted = {str(level): metric for level, metric in (chosen or {}).items()}
+    named = {
+        level: [m for m in metrics if wanted.get(str(level)) in (m, stem_of(m))]
+        for level, metrics in own.items()
+    }
+    candidates = named if any(named.values()) else own
+    found = {level: _with_score(candidates[level], curves) for level in candidates}
+    return {level: found[level] for level in sorted(found, key=level_rank) if found[level]}
+
+
+def _with_score(metrics: list[str], curves: Mapping[str, Curve]) -> str:
+    """Return the first accuracy, else the first metric that has a score, else nothing."""
+    import numpy as np
+
+    from nucleate.detect import level_score
+
+    scored = [m for m in metrics if np.isfinite(level_score(curves[m])).any()]
+    return next((m for m in scored if m.endswith(".accuracy")), next(iter(scored), ""))
+
+
+def _last(run: Run, curves: Mapping[str, Curve]) -> Step:
+    reached = [run.last] if run.last else []
+    reached += [curve.steps[-1] for curve in curves.values()]
+    return max(reached, key=lambda step: step.tokens, default=Step(0, 0))
+
+
+def _assessments(curves: Mapping[str, Curve], cache: Path | None) -> dict[str, Assessment]:
+    """Return the assessments from the cache when they are of these very readings."""
+    from nucleate.detect import assess_curves
+
+    if not curves:
+        return {}
+    key = fingerprint(curves)
+    if cache is not None and (kept := _read_cache(cache, key)) is not None:
+        return kept
+    assessments = assess_curves(curves)
+    if cache is not None:
+        _write_cache(cache, key, assessments)
+    return assessments
+
+
+def fingerprint(curves: Mapping[str, Curve]) -> str:
+    """Return a hash of all readings and of the format of the cache."""
+    digest = hashlib.sha256(f"{CACHE_FORMAT}".encode())
+    for metric in sorted(curves):
+        curve = curves[metric]
+        tokens = tuple(step.tokens for step in curve.steps)
+        digest.update(repr((metric, curve.chance, tokens, curve.values, curve.se)).encode())
+    return digest.hexdigest()
+
+
+def _read_cache(path: Path, key: str) -> dict[str, Assessment] | None:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["readings"] != key:
+            return None
+        return TypeAdapter(dict[str, Assessment]).validate_python(content["assessments"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, ValidationError):
+        return None
+
+
+def _write_cache(path: Path, key: str, assessments: Mapping[str, Assessment]) -> None:
+    from nucleate.store.files import write_atomic
+
+    content = {
+        "readings": key,
+        "assessments": {metric: asdict(found) for metric, found in assessments.items()},
+    }
+    try:
+        write_atomic(path, (json.dumps(content) + "\n").encode())
+    except (OSError, RunFolderError):
+        return  # a run folder that cannot be written can still be looked at

@@ -1,0 +1,121 @@
+"""How levels, metrics and numbers are called in front of people."""
+
+from __future__ import annotations
+
+import math
+
+from nucleate.core import Level, Verdict, measure_of
+from nucleate.core.units import si, tokens
+
+LEVEL_NAMES = {
+    Level.COOCCURRENCE: "Co-occurrence",
+    Level.SYNTAX: "Syntax",
+    Level.SEMANTICS: "Semantics",
+    Level.NARRATIVE: "Narrative",
+    Level.KNOWLEDGE: "Knowledge",
+    Level.LONG_CONTEXT: "Long context",
+    Level.TRUTH: "Truth",
+    Level.ROBUSTNESS: "Robustness",
+    Level.MECHANISM: "Mechanism",
+    Level.LANDSCAPE: "Landscape",
+}
+
+METRIC_NAMES = {
+    "ngram.unigram": "word frequency (unigrams)",
+    "ngram.bigram": "bigram statistics",
+    "ngram.trigram": "trigram statistics",
+    "agreement.simple": "simple agreement",
+    "agreement.attractor": "agreement across an attractor",
+    "agreement.relative": "agreement across a relative clause",
+    "cause": "causal consistency",
+    "fact.common": "recall of common facts",
+    "fact.middle": "recall of facts of middling frequency",
+    "fact.rare": "recall of rare facts",
+    "state.where": "tracking where characters are",
+    "state.holder": "tracking who holds what",
+    "order": "order of events",
+    "contradiction": "spotting contradictions",
+    "song": "song completion",
+}
+"""Plain words for the stems of the embedded suite; other metrics are named by their stem."""
+
+SHARP = (Verdict.TRANSITION_CANDIDATE, Verdict.STEP_LIKE, Verdict.KINK)
+"""Verdicts of curves that hold a change which a smooth trend cannot explain."""
+
+
+def level_name(level: str) -> str:
+    """Return a level's name with a capital; unknown levels keep theirs."""
+    return LEVEL_NAMES[Level(level)] if level in set(Level) else level.replace("_", " ")
+
+
+def level_rank(level: str) -> int:
+    """Return the place of a level in the customary order, unknown ones last."""
+    order = list(Level)
+    return order.index(Level(level)) if level in order else len(order)
+
+
+def stem_of(metric: str) -> str:
+    """Return a metric's name without its measure: ``agreement.simple.margin`` → ``agreement.simple``."""
+    return metric.rpartition(".")[0] or metric
+
+
+def metric_name(metric: str) -> str:
+    """Return plain words for what a metric asks, without its measure."""
+    stem = stem_of(metric).removesuffix(".all")
+    return METRIC_NAMES.get(stem, stem.replace(".", " · ").replace("_", " "))
+
+
+def capital(sentence: str) -> str:
+    """Return the text with its first letter in upper case."""
+    return sentence[:1].upper() + sentence[1:]
+
+
+def number(value: float, digits: int = 2) -> str:
+    """Write a value of a metric; fractions keep their leading zero off: ``.62``."""
+    if not math.isfinite(value):
+        return "–"
+    if abs(value) >= 1000:
+        return si(value)
+    shown = f"{value:.{digits}f}"
+    if float(shown) == 0:
+        return f"{0:.{digits}f}".lstrip("0") or "0"
+    return shown.replace("0.", ".", 1) if abs(value) < 1 and shown.lstrip("-")[0] == "0" else shown
+
+
+def change(value: float, unit: str) -> str:
+    """Write a signed amplitude with its unit: ``+.45``, ``−1.20 nats``."""
+    if not math.isfinite(value):
+        return "–"
+    sign = "−" if value < 0 else "+"
+    return f"{sign}{number(abs(value))}" + (f" {unit}" if unit and unit != "fraction" else "")
+
+
+def span(lo: float, hi: float) -> str:
+    """Write an interval in tokens: ``0.58–0.70M`` (the prefix once where both share it)."""
+    if not (math.isfinite(lo) and math.isfinite(hi)):
+        return "–"
+    left, right = tokens(lo), tokens(hi)
+    if left == right:
+        return left
+    if left[-1] == right[-1] and right[-1].isalpha():
+        left = left[:-1]
+    return f"{left}–{right}"
+
+
+def decades(value: float) -> str:
+    """Write a width in decades."""
+    return "–" if not math.isfinite(value) else f"{number(value)}"
+
+
+def probability(value: float | None) -> str:
+    """Write a p- or q-value with one or two significant digits."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value <= 1e-5:
+        return "≤ 1e-5"
+    return f"{value:.1g}" if value < 1e-3 else f"{value:.2g}"
+
+
+def measure_name(metric: str) -> str:
+    """Return the measure of a metric in words."""
+    return measure_of(metric).replace("_", " ")

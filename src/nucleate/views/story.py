@@ -1,0 +1,195 @@
+"""What happened, in two plain sentences that claim no more than the assessments do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from nucleate.core import Assessment, Curve, Level, Verdict
+from nucleate.core.units import tokens as in_tokens
+from nucleate.views.labels import (
+    SHARP,
+    capital,
+    level_rank,
+    measure_name,
+    metric_name,
+    number,
+    span,
+    stem_of,
+)
+from nucleate.views.rows import never_left_chance
+
+NEAR_CHANCE = 0.08
+"""Share of the way from chance to the ceiling below which a start counts as chance."""
+
+MOST = 3
+"""Metrics named in one clause before the rest is only counted."""
+
+
+def tell(
+    curves: Mapping[str, Curve],
+    assessments: Mapping[str, Assessment],
+    primary: Mapping[Level, str],
+    *,
+    tokens: float,
+    status: str,
+) -> tuple[str, ...]:
+    """Return two sentences: the sharpest changes, then what was broad and what never came.
+
+    Args:
+        curves, assessments: By metric.
+        primary: The metric of each level; only these are told, if there are any.
+        tokens: Length of the run so far.
+        status: ``running``, ``finished`` or ``interrupted``.
+    """
+    told = _told(curves, assessments, primary)
+    if not told:
+        return ("No readings have been taken yet, so there is nothing to tell.",)
+    if all(found.verdict is Verdict.UNRESOLVED for found in told):
+        most = max(len(curves[found.metric].steps) for found in told)
+        return (
+            f"There are too few readings ({most}) to tell a sharp change from a smooth one.",
+            f"{capital(_where_it_stands(tokens, status))}.",
+        )
+    sharp = _sharpest_first([found for found in told if found.verdict in SHARP])
+    first = _sharp_sentence(sharp, curves) if sharp else _nothing_sharp(assessments, told)
+    rest = [found for found in told if found.verdict not in SHARP]
+    return first, _rest_sentence(rest, curves, tokens, status)
+
+
+def _told(
+    curves: Mapping[str, Curve],
+    assessments: Mapping[str, Assessment],
+    primary: Mapping[Level, str],
+) -> list[Assessment]:
+    """Return the assessments that the story is about: primaries, else one measure per stem."""
+    chosen = [metric for metric in primary.values() if metric in assessments]
+    if not chosen:
+        stems: dict[str, str] = {}
+        for metric in sorted(assessments, key=lambda name: not name.endswith(".accuracy")):
+            stems.setdefault(stem_of(metric), metric)
+        chosen = sorted(stems.values(), key=lambda name: (level_rank(curves[name].level), name))
+    return [assessments[metric] for metric in chosen if metric in curves]
+
+
+def _sharpest_first(sharp: Sequence[Assessment]) -> list[Assessment]:
+    """Order by strength of the verdict, then by location."""
+    return sorted(sharp, key=lambda found: (SHARP.index(found.verdict), found.at))
+
+
+def _sharp_sentence(sharp: Sequence[Assessment], curves: Mapping[str, Curve]) -> str:
+    found, *others = sharp
+    sentence = f"{capital(_named(found.metric))} {_course(found, curves[found.metric])}"
+    if others:
+        parts = [
+            f"{_named(other.metric)} at {in_tokens(other.at)} ({other.verdict})"
+            for other in others[:MOST]
+        ]
+        if len(others) > MOST:
+            parts.append(f"{len(others) - MOST} more")
+        sentence += f"; sharp too: {_listed(parts)}"
+    return sentence + "."
+
+
+def _course(found: Assessment, curve: Curve) -> str:
+    """Tell where a sharp change began, how far it went and how well it is located."""
+    begin = _start(found, curve)
+    where = f"95 % interval {span(found.lo, found.hi)}; {found.verdict}"
+    if found.verdict is Verdict.KINK:
+        return f"{begin} and changed its slope suddenly at {in_tokens(found.at)} tokens ({where})"
+    main = max(found.transitions, key=lambda change: abs(change.amplitude))
+    verb = "rose" if main.amplitude > 0 else "fell"
+    by = number(abs(main.amplitude)) + _unit(curve)
+    begin = f"{begin} until {in_tokens(found.onset)} tokens"
+    within = f"within {found.width:.2f} decades around {in_tokens(found.at)} ({where})"
+    return f"{begin} and then {verb} by {by} {within}"
+
+
+def _start(found: Assessment, curve: Curve) -> str:
+    if math.isfinite(curve.chance) and curve.unit == "fraction":
+        away = abs(found.start - curve.chance) / max(1.0 - curve.chance, 1e-9)
+        if away < NEAR_CHANCE:
+            return "sat at chance"
+    return f"stood near {number(found.start)}{_unit(curve)}"
+
+
+def _nothing_sharp(assessments: Mapping[str, Assessment], told: Sequence[Assessment]) -> str:
+    elsewhere = [found for found in assessments.values() if found.verdict in SHARP]
+    if not elsewhere:
+        return (
+            f"No sharp change is shown in any of {_counted(len(assessments), 'metric')}: "
+            "what moved is compatible with a smooth trend."
+        )
+    names = _listed([f"{_named(found.metric)} ({found.verdict})" for found in elsewhere[:MOST]])
+    more = f" and {len(elsewhere) - MOST} more" if len(elsewhere) > MOST else ""
+    return (
+        f"No sharp change is shown in the primary metric of any of {_counted(len(told), 'level')}; "
+        f"outside them, {names}{more} changed sharply."
+    )
+
+
+def _rest_sentence(
+    rest: Sequence[Assessment], curves: Mapping[str, Curve], tokens: float, status: str
+) -> str:
+    broad = [found for found in rest if found.verdict is Verdict.BROAD_RISE]
+    artefacts = [found for found in rest if found.verdict is Verdict.METRIC_ARTEFACT]
+    never = [found for found in rest if never_left_chance(curves[found.metric], found)]
+    flat = [found for found in rest if found.verdict is Verdict.SMOOTH and found not in never]
+    clauses = [_broad_clause(broad)] if broad else []
+    if artefacts:
+        names = _listed([_named(found.metric) for found in artefacts])
+        clauses.append(f"the jump of {names} is a metric artefact: its margin moved smoothly")
+    if flat:
+        clauses.append(f"{_names(flat)} showed no change beyond noise")
+    when = f"when training {_ended(status)} {in_tokens(tokens)} tokens"
+    if never:
+        clauses.append(f"{_names(never)} had not left chance {when}")
+        return capital("; ".join(clauses)) + "."
+    return capital("; ".join([*clauses, _where_it_stands(tokens, status)])) + "."
+
+
+def _broad_clause(broad: Sequence[Assessment]) -> str:
+    parts = [
+        f"{_named(found.metric)} {'rose' if found.end >= found.start else 'fell'} broadly over "
+        f"{found.width:.2f} decades around {in_tokens(found.at)}"
+        for found in broad[:MOST]
+    ]
+    if len(broad) > MOST:
+        parts.append(f"{len(broad) - MOST} more metrics changed broadly")
+    return _listed(parts)
+
+
+def _where_it_stands(tokens: float, status: str) -> str:
+    return f"training {_ended(status)} {in_tokens(tokens)} tokens"
+
+
+def _ended(status: str) -> str:
+    return {"running": "stood at", "interrupted": "was interrupted at"}.get(status, "ended at")
+
+
+def _named(metric: str) -> str:
+    """Name a metric; the measure is said only when it is neither accuracy nor divergence."""
+    measure = measure_name(metric)
+    name = metric_name(metric)
+    return name if measure in ("accuracy", "kl") else f"{name} ({measure})"
+
+
+def _names(found: Sequence[Assessment]) -> str:
+    names = [_named(one.metric) for one in found[:MOST]]
+    if len(found) > MOST:
+        names.append(f"{len(found) - MOST} more metrics")
+    return _listed(names)
+
+
+def _unit(curve: Curve) -> str:
+    return f" {curve.unit}" if curve.unit and curve.unit != "fraction" else ""
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
