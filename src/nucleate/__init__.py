@@ -1,1 +1,30 @@
-"""Watch coherence crystallise while a language model trains."""
+"""Watch coherence crystallise while a language model trains.
+
+The heavy parts load on first use, so that `import nucleate` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nucleate.detect import transitions
+    from nucleate.observe.watch import watch
+    from nucleate.store import Run
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Run": "nucleate.store",
+    "transitions": "nucleate.detect",
+    "watch": "nucleate.observe.watch",
+}
+
+__all__ = ["Run", "__version__", "transitions", "watch"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from nucleate.core import Reading, Step
+from nucleate.core import Reading, RunFolderError, Step
 from nucleate.store import LogReader, Manifest, Run, RunWriter
 
 WRITER = """
@@ -83,6 +83,37 @@ def test_garbage_never_crashes_the_reader(log, seed):
     run = Run.open(log.parents[1])
     run.curves()
     assert run.status == "interrupted"
+
+
+def test_a_disk_that_fills_up_costs_one_record(tmp_path):
+    """The size limit of a process stands in for a full disk; the write is then really cut short."""
+    resource = pytest.importorskip("resource")
+    writer = RunWriter.create(tmp_path / "run", Manifest("full"))
+    writer.loss(Step(1, 1), 1.0, 1.0)
+    segment = tmp_path / "run" / "log" / "000001.jsonl"
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for room, message in ((30, "cut short"), (0, "cannot be written")):
+        limit = segment.stat().st_size + room
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, usual[1]))
+        try:
+            with pytest.raises(RunFolderError, match=message):
+                writer.loss(Step(2, 2), 2.0, 1.0)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    writer.loss(Step(3, 3), 3.0, 1.0)
+    writer.close()
+    run = Run.open(tmp_path / "run")
+    assert run.losses()[1] == [1.0, 3.0]
+    assert run.damaged == 1
+
+
+def test_a_forked_child_does_not_keep_the_run_locked(tmp_path):
+    writer = RunWriter.create(tmp_path / "run", Manifest("fork"))
+    lock = os.dup(writer._lock._file)  # what a child of fork shares with its parent
+    writer.close()
+    assert Run.open(tmp_path / "run").status == "interrupted"
+    RunWriter.resume(tmp_path / "run", Step(0, 0)).close()
+    os.close(lock)
 
 
 def test_kill_loses_no_acknowledged_record(tmp_path):

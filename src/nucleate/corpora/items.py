@@ -40,18 +40,30 @@ class ContextPair:
 
     The score is log p(region | coherent) - log p(region | corrupted): length and frequency of the
     region cancel.
+
+    Attributes:
+        condition: How the context was corrupted.
+        document: Where the pair comes from; pairs of one document are not independent. -1 means
+            from nowhere in particular.
     """
 
     coherent: str
     corrupted: str
     region: str
     condition: str = ""
+    document: int = -1
 
 
 @dataclass(frozen=True, slots=True)
 class MinimalPair:
-    """Two whole texts that differ in one respect; the score is log p(good) - log p(bad)."""
+    """Two whole texts that differ in one respect; the score is log p(good) - log p(bad).
+
+    Attributes:
+        condition: The respect in which they differ.
+        document: As in `ContextPair`.
+    """
 
     good: str
     bad: str
     condition: str = ""
+    document: int = -1

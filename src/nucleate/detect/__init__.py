@@ -7,6 +7,7 @@ from nucleate.detect.assess import ALPHA, MAX_WIDTH, assess, transitions
 from nucleate.detect.claims import ClaimRow, Estimate, claim_table
 from nucleate.detect.family import assess_curves, benjamini_yekutieli
 from nucleate.detect.phases import phases
+from nucleate.detect.powerlaw import Sharpness, sharpness
 from nucleate.detect.running import RunningPhase, running_phase
 from nucleate.detect.score import level_score
 
@@ -16,6 +17,7 @@ __all__ = [
     "ClaimRow",
     "Estimate",
     "RunningPhase",
+    "Sharpness",
     "assess",
     "assess_curves",
     "benjamini_yekutieli",
@@ -23,5 +25,6 @@ __all__ = [
     "level_score",
     "phases",
     "running_phase",
+    "sharpness",
     "transitions",
 ]

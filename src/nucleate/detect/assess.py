@@ -11,14 +11,13 @@ from nucleate.detect.describe import describe
 from nucleate.detect.events import GridCache, find_events
 from nucleate.detect.series import clean
 
-ALPHA = 0.002
-"""Default size of the test of sharpness. On curves that a Gaussian process does not describe
-exactly, the rate of false alarms is up to a few times this (tests/science)."""
+ALPHA = 0.005
+"""Default size of the test of sharpness; a positive ΔBIC is asked for as well."""
 
 MAX_WIDTH = 0.40
 """Changes wider than this (10–90 %, decades) are broad rises, not transitions."""
 
-NUM_BOOTSTRAP = 300
+NUM_BOOTSTRAP = 500
 
 
 def transitions(

@@ -7,6 +7,7 @@ x is log10(step); widths are 10–90 % widths in decades.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -56,7 +57,7 @@ def hinge(x: Array, centre: Array) -> Array:
 
 def step_widths(max_width: float) -> Array:
     """Return the widths searched, the last of them `max_width`."""
-    return NARROW * (max_width / NARROW[-1])
+    return np.asarray(NARROW * (max_width / NARROW[-1]))
 
 
 def locations(x: Array, margin: int) -> Array:
@@ -106,11 +107,11 @@ def nuisances(x: Array) -> Dictionary:
     )
 
 
-def bumps(x: Array) -> tuple[Array, list[NDArray[np.intp]]]:
+def bumps(x: Array, lengths: Sequence[int] = BUMP_LENGTHS) -> tuple[Array, list[NDArray[np.intp]]]:
     """Return spikes (boxes, and jumps that decay) and the readings that each one covers."""
     n = x.size
     shapes, covered = [], []
-    for length in BUMP_LENGTHS:
+    for length in lengths:
         if length > max(1, n // 6):
             break
         for start in range(n - length + 1):

@@ -25,6 +25,9 @@ MAX_SPIKES = 3
 PAIR_REACH = 0.5
 """Two opposite changes closer than this, in decades, are one spike."""
 
+SATELLITE_SHARE = 0.25
+"""Steps that close to a larger one and smaller than this share of it are part of its shape."""
+
 EVENT_PARAMETERS = 3
 """Location, width, amplitude: what ΔBIC charges for."""
 
@@ -106,11 +109,12 @@ def find_events(series: Series, cache: GridCache, alpha: float) -> Events:
         if turn == 0:
             best_p, best_ratio = p, ratio
         event = _tested(grid, rest, fit, ratio, p)
-        if not _convincing(event, kept, alpha):
+        if not _convincing(event, kept, alpha, cache.max_width):
             break
         tested.append(event)
         rest = rest - event.where.shape
         fit = grid.fit(rest[:, None])
+    tested = _without_satellites(tested)
     tested, pairs = _split_pairs(sorted(tested, key=lambda event: event.where.at))
     return Events(
         kept,
@@ -144,13 +148,20 @@ def _p_value(calibration: Calibration, ratio: float, hyper: int) -> float:
     return max(p, calibration.p_value(ratio, calibration.grid.hypers.index(worse)))
 
 
-def _convincing(event: Tested, series: Series, alpha: float) -> bool:
+def _convincing(event: Tested, series: Series, alpha: float, widest: float) -> bool:
     """Return whether an event passes the test, pays for its parameters and exceeds the noise."""
     floor = 2.0 * event.where.noise
     if np.isfinite(series.se):
         floor = max(floor, 2.0 * series.se)
     large = event.kink or abs(event.where.amplitude) >= floor
-    return event.p <= alpha and event.delta_bic > 0.0 and large
+    return event.p <= alpha and event.delta_bic > 0.0 and large and _resolved(event, series, widest)
+
+
+def _resolved(event: Tested, series: Series, widest: float) -> bool:
+    """Return whether the readings around an event are close enough to show that it is narrow."""
+    x = series.x - series.x[0]
+    after = min(max(int(np.searchsorted(x, event.where.at)), 1), x.size - 1)
+    return bool(x[after] - x[after - 1] <= widest)
 
 
 def _without_spikes(series: Series, cache: GridCache) -> tuple[Series, tuple[float, ...]]:
@@ -168,6 +179,22 @@ def _without_spikes(series: Series, cache: GridCache) -> tuple[Series, tuple[flo
         spikes.append(float(kept.x[covered[0]]))
         kept = kept.without(covered)
     return kept, tuple(spikes)
+
+
+def _without_satellites(found: list[Tested]) -> list[Tested]:
+    """Drop small events beside larger steps: they mend the shape of a step that is no logistic."""
+    out: list[Tested] = []
+    for event in found:
+        near = [
+            step
+            for step in out
+            if not step.kink and abs(step.where.at - event.where.at) <= PAIR_REACH
+        ]
+        share = SATELLITE_SHARE * max((abs(step.where.amplitude) for step in near), default=0.0)
+        if near and (event.kink or abs(event.where.amplitude) < share):
+            continue
+        out.append(event)
+    return out
 
 
 def _split_pairs(events: list[Tested]) -> tuple[list[Tested], list[float]]:

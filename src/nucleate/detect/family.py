@@ -16,7 +16,7 @@ FALSE_DISCOVERY_RATE = 0.05
 """Sharp changes whose q exceeds this are taken back to a broad change."""
 
 SLACK = 0.15
-"""An accuracy and its margin agree when their intervals come within this many decades."""
+"""Intervals of an accuracy and its margin may be this many decades apart and still agree."""
 
 
 def benjamini_yekutieli(p: Sequence[float]) -> list[float]:
@@ -167,6 +167,8 @@ def _promote(assessment: Assessment, confirmed: Sequence[Transition]) -> Assessm
 
 
 def agree(first: Transition, second: Transition) -> bool:
-    """Return whether two intervals overlap or come within `SLACK` decades of each other."""
+    """Return whether two changes go the same way, at one place give or take `SLACK` decades."""
+    if first.amplitude * second.amplitude <= 0.0:
+        return False
     gap = math.log10(max(first.lo, second.lo)) - math.log10(min(first.hi, second.hi))
     return gap <= SLACK

@@ -102,12 +102,14 @@ class Grid:
         self.nuisances = atoms.nuisances(x)
         self.bumps, self.bump_cover = atoms.bumps(x)
         self.whitenings = [whiten(x, hyper) for hyper in self.hypers]
-        searched = {"null": self.nuisances.shape, "event": self.events.shape, "bump": self.bumps}
-        self._shapes = searched
-        self._inverse_norms = [
-            {name: white.inverse_norms(shape) for name, shape in searched.items()}
-            for white in self.whitenings
-        ]
+        self._rows = [self._prepare(white) for white in self.whitenings]
+
+    def _prepare(self, white: Whitening) -> dict[str, Array]:
+        """Return the shapes that are searched, each divided by its whitened length."""
+        searched = {"null": self.nuisances.shape, "event": self.events.shape}
+        return {
+            name: shape * white.inverse_norms(shape)[:, None] for name, shape in searched.items()
+        }
 
     def fit(
         self, curves_ns: Array, *, bumps: bool = False, settings: Sequence[int] | None = None
@@ -128,10 +130,13 @@ class Grid:
             white_ms = white.project_mn @ curves_ns
             rss = np.maximum(np.sum(white_ms**2, axis=0), 1e-300)
             residual_ns = white.project_mn.T @ white_ms
-            for name, shape_dn in self._shapes.items():
-                if name == "bump" and not bumps:
-                    continue
-                best, gain = _best(shape_dn, self._inverse_norms[index][name], residual_ns)
+            rows = self._rows[index]
+            # Spikes are searched under even noise only, which is cheaper and errs towards none.
+            if bumps and self.hypers[index].slope == 0.0:
+                norms = white.inverse_norms(self.bumps)
+                rows = {**rows, "bump": self.bumps * norms[:, None]}
+            for name, rows_dn in rows.items():
+                best, gain = _best(rows_dn, residual_ns)
                 level = white.level(np.maximum(rss - gain, 1e-12 * rss))
                 better = level > tops[name]
                 tops[name] = np.where(better, level, tops[name])
@@ -144,11 +149,11 @@ class Grid:
         )
 
 
-def _best(shape_dn: Array, inverse_norm: Array, residual_ns: Array) -> tuple[Index, Array]:
+def _best(rows_dn: Array, residual_ns: Array) -> tuple[Index, Array]:
     """Return the best atom of each curve and how much it lowers the residual sum of squares."""
     num = residual_ns.shape[1]
-    if not shape_dn.size:
+    if not rows_dn.size:
         return np.full(num, -1, dtype=np.intp), np.zeros(num)
-    score = np.abs((shape_dn * inverse_norm[:, None]) @ residual_ns)
-    best = score.argmax(axis=0)
-    return best, np.asarray(score[best, np.arange(num)] ** 2)
+    score_sd = np.abs(residual_ns.T @ rows_dn.T)
+    best = score_sd.argmax(axis=1)
+    return best, np.asarray(score_sd[np.arange(num), best] ** 2)

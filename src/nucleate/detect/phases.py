@@ -26,6 +26,9 @@ CHANGED = (
 )
 """Verdicts under which a curve did change (an artefact is a real rise, only not a sharp one)."""
 
+NEARBY = 5
+"""Readings on either side of a change that tell whether it is for the better."""
+
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
@@ -155,11 +158,19 @@ def _rise(
         return None
     if not (math.isfinite(found.onset) and found.onset > 0):
         return None
-    scores = level_score(curves[metric])
-    scores = scores[np.isfinite(scores)]
-    # Improvement is judged on the score; a metric without one (a margin) must simply go up.
-    gained = scores.max() - scores[0] > 0 if scores.size else found.end > found.start
-    return found if gained else None
+    return found if _improves(curves[metric], found.at) else None
+
+
+def _improves(curve: Curve, at: float) -> bool:
+    """Return whether the readings just after `at` are better than those just before.
+
+    Better is a higher score; a metric without a score (a margin) must simply be higher.
+    """
+    scores = level_score(curve)
+    judged = scores if np.isfinite(scores).any() else np.asarray(curve.values, dtype=np.float64)
+    before = judged[(curve.tokens < at) & np.isfinite(judged)][-NEARBY:]
+    after = judged[(curve.tokens >= at) & np.isfinite(judged)][:NEARBY]
+    return bool(before.size and after.size and after.mean() > before.mean())
 
 
 def _settled(

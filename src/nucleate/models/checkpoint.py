@@ -91,14 +91,14 @@ def save_checkpoint(
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         with quiet_transformers():
-            model.save_pretrained(draft, max_shard_size="1000TB")
+            model.save_pretrained(draft, max_shard_size=10**18)
         for name, content in (extra_files or {}).items():
             _write_extra(draft, name, content)
         integrity.write_manifest(draft, step, model.config.model_type, _versions())
         _put_in_place(draft, folder)
-    except OSError as error:
+    except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(
-            "cannot be written", where=folder, got=error.strerror, fix="check space and permissions"
+            "cannot be written", where=folder, got=str(error), fix="check space and permissions"
         ) from None
     finally:
         shutil.rmtree(draft, ignore_errors=True)

@@ -79,7 +79,10 @@ def read_manifest(folder: Path) -> CheckpointManifest:
     start = len(_first_line(b""))
     if content[:start] != _first_line(content[start:]):
         raise altered(folder / FILE)
-    return _parse(folder, json.loads(content))
+    try:
+        return _parse(folder, json.loads(content))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise altered(folder / FILE) from None
 
 
 def verify_checkpoint(folder: str | Path) -> CheckpointManifest:
@@ -118,7 +121,7 @@ def _verify_file(path: Path, size: int, digest: str) -> None:
             raise CheckpointError(
                 "is cut short" if found < size else "has grown since it was saved",
                 where=path,
-                got=f"{found} bytes",
+                got=found,
                 expected=f"{size} bytes",
                 fix="use an earlier checkpoint",
             )
@@ -135,7 +138,7 @@ def _parse(folder: Path, content: dict[str, Any]) -> CheckpointManifest:
         raise CheckpointError(
             "was written by a newer nucleate",
             where=folder,
-            got=f"format {content['format']}",
+            got=content["format"],
             expected=f"format {FORMAT} or older",
             fix="upgrade nucleate",
         )

@@ -17,7 +17,7 @@ def mean_reading(
     level: Level,
     unit: str,
     chance: float = float("nan"),
-    clusters: Sequence[int] | None = None,
+    clusters: Sequence[int] | NDArray[np.int64] | None = None,
 ) -> Reading:
     """Average per-item scores.
 
@@ -39,7 +39,9 @@ def mean_reading(
     )
 
 
-def standard_error(values: NDArray[np.float64], clusters: Sequence[int] | None = None) -> float:
+def standard_error(
+    values: NDArray[np.float64], clusters: Sequence[int] | NDArray[np.int64] | None = None
+) -> float:
     """Standard error of a mean, robust to clusters (sandwich estimator with G/(G-1))."""
     n = len(values)
     residuals = values - values.mean() if n else values
@@ -81,12 +83,25 @@ def choice_readings(
     )
 
 
-def pair_readings(stem: str, differences: ArrayLike, *, level: Level) -> Iterable[Reading]:
-    """Yield accuracy and margin of pairs from log p(good) - log p(bad), shape ``(n,)``, in nats."""
+def pair_readings(
+    stem: str,
+    differences: ArrayLike,
+    *,
+    level: Level,
+    clusters: Sequence[int] | NDArray[np.int64] | None = None,
+) -> Iterable[Reading]:
+    """Yield accuracy and margin of pairs from log p(good) - log p(bad), shape ``(n,)``, in nats.
+
+    A pair whose texts are equally likely earns half a point.
+    """
     values = np.asarray(differences, dtype=np.float64)
     hits = np.where(values == 0, 0.5, values > 0)
-    yield mean_reading(f"{stem}.accuracy", hits, level=level, unit="fraction", chance=0.5)
-    yield mean_reading(f"{stem}.margin", values, level=level, unit="nats", chance=0.0)
+    yield mean_reading(
+        f"{stem}.accuracy", hits, level=level, unit="fraction", chance=0.5, clusters=clusters
+    )
+    yield mean_reading(
+        f"{stem}.margin", values, level=level, unit="nats", chance=0.0, clusters=clusters
+    )
 
 
 def tie_aware_hit(scores: NDArray[np.float64]) -> float:

@@ -34,11 +34,13 @@ class Suite:
         parts: Each probe with what it asks; probes with the same items share one pass.
         primary: The metric stem (name without its measure) that stands for each level, chosen
             before anything is measured.
+        notes: What a reader of the results should know of the items, one sentence each.
     """
 
     name: str
     parts: tuple[tuple[Probe, Any], ...]
     primary: Mapping[Level, str]
+    notes: tuple[str, ...] = ()
 
     @property
     def forward_tokens(self) -> int:
@@ -92,15 +94,16 @@ def story_suite(
 def _story_parts(
     items: StoryItems, held_out: Any, ngrams: NgramModel, tokenizer: Any
 ) -> tuple[tuple[Probe, Any], ...]:
-    stories = SlotItems(items.stories, tokenizer, ("where", "holder", "cause", "song", "ending"))
+    plots = SlotItems(items.plots, tokenizer, ("cause", "song"))
+    states = SlotItems(items.states, tokenizer, ("where", "holder", "ending"))
     asked: Sequence[tuple[str, Any]] = (
         ("ngram", AlignmentItems(held_out, ngrams)),
         ("loss", PositionItems(held_out)),
         ("agreement", SlotItems(items.agreement, tokenizer)),
-        ("cause", stories),
-        ("refrain", stories),
-        ("state", stories),
-        ("ending", stories),
+        ("cause", plots),
+        ("refrain", plots),
+        ("state", states),
+        ("ending", states),
         ("coherence", PairItems((*items.order, *items.contradiction), tokenizer)),
         ("fact", SlotItems(items.facts, tokenizer)),
     )

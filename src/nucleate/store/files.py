@@ -79,6 +79,8 @@ class Lock:
     def release(self) -> None:
         """Give the lock back; releasing twice does nothing."""
         if self._file >= 0:
+            if fcntl is not None:  # closing alone would not do where a forked child holds a copy
+                fcntl.flock(self._file, fcntl.LOCK_UN)
             os.close(self._file)
             self._file = -1
 

@@ -89,7 +89,7 @@ def _from_json(run: Path, content: Any) -> Manifest:
         raise RunFolderError(
             "was written by a newer nucleate",
             where=run,
-            got=f"format {content['format']}",
+            got=content["format"],
             expected=f"format {FORMAT} or older",
             fix="upgrade nucleate",
         )

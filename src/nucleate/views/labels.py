@@ -21,7 +21,7 @@ LEVEL_NAMES = {
 }
 
 METRIC_NAMES = {
-    "ngram.unigram": "word frequency (unigrams)",
+    "ngram.unigram": "word frequencies (unigrams)",
     "ngram.bigram": "bigram statistics",
     "ngram.trigram": "trigram statistics",
     "agreement.simple": "simple agreement",
@@ -55,12 +55,16 @@ def level_rank(level: str) -> int:
 
 
 def stem_of(metric: str) -> str:
-    """Return a metric's name without its measure: ``agreement.simple.margin`` → ``agreement.simple``."""
+    """Return a metric without its measure: ``agreement.simple.margin`` → ``agreement.simple``."""
     return metric.rpartition(".")[0] or metric
 
 
 def metric_name(metric: str) -> str:
-    """Return plain words for what a metric asks, without its measure."""
+    """Return plain words for what a metric asks, without its measure.
+
+    >>> metric_name("agreement.attractor.accuracy")
+    'agreement across an attractor'
+    """
     stem = stem_of(metric).removesuffix(".all")
     return METRIC_NAMES.get(stem, stem.replace(".", " · ").replace("_", " "))
 
@@ -76,10 +80,10 @@ def number(value: float, digits: int = 2) -> str:
         return "–"
     if abs(value) >= 1000:
         return si(value)
-    shown = f"{value:.{digits}f}"
-    if float(shown) == 0:
-        return f"{0:.{digits}f}".lstrip("0") or "0"
-    return shown.replace("0.", ".", 1) if abs(value) < 1 and shown.lstrip("-")[0] == "0" else shown
+    shown = f"{abs(value):.{digits}f}"
+    if digits == 0:
+        return shown
+    return ("−" if value < 0 and float(shown) else "") + shown.removeprefix("0")
 
 
 def change(value: float, unit: str) -> str:
@@ -113,9 +117,11 @@ def probability(value: float | None) -> str:
         return "–"
     if value <= 1e-5:
         return "≤ 1e-5"
-    return f"{value:.1g}" if value < 1e-3 else f"{value:.2g}"
+    shown = f"{value:.1g}" if value < 1e-3 else f"{value:.2g}"
+    return shown.replace("e-0", "e-")
 
 
 def measure_name(metric: str) -> str:
     """Return the measure of a metric in words."""
-    return measure_of(metric).replace("_", " ")
+    measure = measure_of(metric)
+    return "KL divergence" if measure == "kl" else measure.replace("_", " ")

@@ -129,9 +129,7 @@ class LiveView:
         if self._live is not None:
             self._live.update(panel(progress, self._title), refresh=True)
         elif self._console is not None:
-            self._console.print(
-                plain_line(progress), markup=False, highlight=False, soft_wrap=True
-            )
+            self._console.print(plain_line(progress), markup=False, highlight=False, soft_wrap=True)
 
 
 def plain_line(progress: Progress) -> str:

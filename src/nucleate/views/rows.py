@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nucleate.core import Assessment, Curve, Transition, Verdict
-from nucleate.views.labels import SHARP, level_rank, metric_name
+from nucleate.views.labels import SHARP, level_rank, measure_name, metric_name, stem_of
 
 if TYPE_CHECKING:
     from nucleate.views.analysis import Analysis
+
+GLYPHS = {
+    Verdict.TRANSITION_CANDIDATE: "candidate",
+    Verdict.STEP_LIKE: "step",
+    Verdict.KINK: "kink",
+    Verdict.BROAD_RISE: "broad",
+    Verdict.SMOOTH: "flat",
+    Verdict.METRIC_ARTEFACT: "artefact",
+    Verdict.UNRESOLVED: "unknown",
+}
 
 LAST_READINGS = 5
 """Readings at the end of a curve that decide whether it stands at chance."""
@@ -49,26 +59,54 @@ class VerdictRow:
     note: str
 
     @property
+    def stem(self) -> str:
+        """The metric without its measure."""
+        return stem_of(self.metric)
+
+    @property
     def sharp(self) -> bool:
         """Whether a smooth trend cannot explain this change."""
         return self.verdict in SHARP
 
+    @property
+    def says(self) -> str:
+        """The verdict, with what else is known of a curve that is not sharp."""
+        if self.at_chance:
+            return "never left chance"
+        if self.verdict is Verdict.SMOOTH:
+            return "no change"
+        falls = self.verdict is Verdict.BROAD_RISE and self.amplitude < 0
+        return "broad fall" if falls else str(self.verdict)
+
+    @property
+    def glyph(self) -> str:
+        """Name of the small drawing beside the verdict."""
+        return "fall" if self.says == "broad fall" else GLYPHS[self.verdict]
+
+    @property
+    def level_index(self) -> int:
+        """Place of the level in the customary order."""
+        return level_rank(self.level)
+
 
 def verdict_rows(analysis: Analysis) -> list[VerdictRow]:
-    """Return the rows of a run, by level, then by location; what never changed comes last."""
+    """Return the rows of a run: by level, then by where the metric first changed.
+
+    An accuracy and its margin stand together, the accuracy first; what never changed comes last.
+    """
     rows = [
         row
         for metric, found in analysis.assessments.items()
         if metric in analysis.curves
         for row in _rows_of(found, analysis.curves[metric])
     ]
+    first: dict[str, float] = {}
+    for row in rows:
+        at = row.at if math.isfinite(row.at) else math.inf
+        first[row.stem] = min(at, first.get(row.stem, math.inf))
     return sorted(
         rows,
-        key=lambda row: (
-            level_rank(row.level),
-            row.at if math.isfinite(row.at) else math.inf,
-            row.metric,
-        ),
+        key=lambda row: (row.level_index, first[row.stem], row.stem, row.metric, row.at),
     )
 
 
@@ -86,7 +124,35 @@ def never_left_chance(curve: Curve, found: Assessment) -> bool:
     return abs(float(values.mean()) - curve.chance) <= 2.0 * error
 
 
-def by_metric(rows: list[VerdictRow]) -> Mapping[str, VerdictRow]:
+def grouped(rows: Sequence[VerdictRow]) -> list[tuple[str, list[str]]]:
+    """Group metrics by what is said of them, strongest first.
+
+    Measures are named only where the measures of one metric differ.
+    """
+    order = list(GLYPHS)
+    groups: dict[str, dict[str, list[str]]] = {}
+    for row in sorted(
+        rows, key=lambda row: (order.index(row.verdict), row.at_chance, row.level_index)
+    ):
+        measures = groups.setdefault(row.says, {}).setdefault(row.stem, [])
+        if measure_name(row.metric) not in measures:
+            measures.append(measure_name(row.metric))
+    said: dict[str, set[str]] = {}
+    for row in rows:
+        said.setdefault(row.stem, set()).add(row.says)
+    return [
+        (
+            says,
+            [
+                stem if len(said[stem]) == 1 else f"{stem} ({' and '.join(sorted(measures))} only)"
+                for stem, measures in stems.items()
+            ],
+        )
+        for says, stems in groups.items()
+    ]
+
+
+def by_metric(rows: Sequence[VerdictRow]) -> Mapping[str, VerdictRow]:
     """Return the first row of each metric."""
     return {row.metric: row for row in reversed(rows)}
 

@@ -13,7 +13,6 @@ from nucleate.views.labels import (
     level_rank,
     measure_name,
     metric_name,
-    number,
     span,
     stem_of,
 )
@@ -99,7 +98,7 @@ def _course(found: Assessment, curve: Curve) -> str:
         return f"{begin} and changed its slope suddenly at {in_tokens(found.at)} tokens ({where})"
     main = max(found.transitions, key=lambda change: abs(change.amplitude))
     verb = "rose" if main.amplitude > 0 else "fell"
-    by = number(abs(main.amplitude)) + _unit(curve)
+    by = f"{abs(main.amplitude):.2f}{_unit(curve)}"
     begin = f"{begin} until {in_tokens(found.onset)} tokens"
     within = f"within {found.width:.2f} decades around {in_tokens(found.at)} ({where})"
     return f"{begin} and then {verb} by {by} {within}"
@@ -110,7 +109,7 @@ def _start(found: Assessment, curve: Curve) -> str:
         away = abs(found.start - curve.chance) / max(1.0 - curve.chance, 1e-9)
         if away < NEAR_CHANCE:
             return "sat at chance"
-    return f"stood near {number(found.start)}{_unit(curve)}"
+    return f"stood near {found.start:.2f}{_unit(curve)}"
 
 
 def _nothing_sharp(assessments: Mapping[str, Assessment], told: Sequence[Assessment]) -> str:
@@ -168,10 +167,12 @@ def _ended(status: str) -> str:
 
 
 def _named(metric: str) -> str:
-    """Name a metric; the measure is said only when it is neither accuracy nor divergence."""
+    """Name a metric; an accuracy goes without saying."""
     measure = measure_name(metric)
     name = metric_name(metric)
-    return name if measure in ("accuracy", "kl") else f"{name} ({measure})"
+    if measure == "KL divergence":
+        return f"divergence from {name}"
+    return name if measure == "accuracy" else f"{name} ({measure})"
 
 
 def _names(found: Sequence[Assessment]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,16 +9,16 @@ from nucleate.core import Verdict
 from nucleate.core.units import seconds, si, tokens
 from nucleate.views.labels import (
     SHARP,
-    change,
     level_name,
     level_rank,
     measure_name,
     number,
     probability,
     span,
+    stem_of,
 )
 from nucleate.views.live import LiveView, Progress
-from nucleate.views.rows import VerdictRow, verdict_rows
+from nucleate.views.rows import VerdictRow, grouped, verdict_rows
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
     from nucleate.detect import ClaimRow
     from nucleate.store import Run
     from nucleate.views.analysis import Analysis
+
+MOST_LEVELS = 5
+"""Levels beside each other in the phase table: more do not fit 80 columns."""
 
 __all__ = ["LiveView", "Progress", "summary"]
 
@@ -70,7 +72,7 @@ def summary(
     rows = verdict_rows(found)
     _print_sharp(out, [row for row in rows if row.sharp])
     _print_phases(out, found)
-    _print_rest(out, [row for row in rows if not row.sharp])
+    _print_rest(out, rows)
     if report is not None:
         out.print()
         out.print(Text.assemble("report  ", (str(report), "bold")), soft_wrap=True)
@@ -79,23 +81,22 @@ def summary(
 def _print_sharp(out: Console, rows: list[VerdictRow]) -> None:
     from rich.text import Text
 
-    _heading(out, "Sharp changes", "at, 95 % interval in tokens; width in decades")
+    _heading(out, "Sharp changes", "at (95 % interval) in tokens; 10–90 % width in decades")
     if not rows:
         out.print(Text("none: no curve holds a change that a smooth trend cannot explain"))
         return
-    table = _table("metric", "verdict", "at", "interval", "width", "size", "q")
+    table = _table("metric", "measure", "verdict", "at", "dec.", "q")
     level = ""
     for row in rows:
         if row.level != level:
             level = row.level
             table.add_row(Text(level_name(level), style="dim italic"))
         table.add_row(
-            Text(row.metric),
+            Text(stem_of(row.metric)),
+            Text(measure_name(row.metric)),
             Text(str(row.verdict), style=STYLES.get(row.verdict, "")),
-            tokens(row.at),
-            span(row.lo, row.hi),
+            f"{tokens(row.at)} ({span(row.lo, row.hi)})",
             number(row.width) if row.width else "–",
-            change(row.amplitude, ""),
             probability(row.q if row.q is not None else row.p),
         )
     out.print(table)
@@ -108,8 +109,8 @@ def _print_phases(out: Console, found: Analysis) -> None:
         return
     _heading(out, "Phases", "score of each level at the end of the phase, ± 95 %")
     levels = sorted({level for row in found.claims for level in row.scores}, key=level_rank)
-    shown = levels[:5]
-    table = _table("phase", "% of training", *[level_name(level)[:9] for level in shown])
+    shown = levels[:MOST_LEVELS]
+    table = _table("phase", "% done", *[_short(level) for level in shown])
     for row in found.claims:
         scores = [_score(row, level) for level in shown]
         table.add_row(Text(row.phase), percent(row), *scores)
@@ -117,6 +118,12 @@ def _print_phases(out: Console, found: Analysis) -> None:
     if any(row.phase == "unresolved" for row in found.claims):
         note = "unresolved: the evidence carries no name for this stretch"
         out.print(Text(note, style="dim"))
+
+
+def _short(level: str) -> str:
+    """Return a level's name in at most seven characters."""
+    name = level_name(level)
+    return name if len(name) <= 7 else f"{name[:6]}."
 
 
 def percent(row: ClaimRow) -> str:
@@ -137,30 +144,14 @@ def _print_rest(out: Console, rows: list[VerdictRow]) -> None:
     """Say of every other metric why it is not called sharp."""
     from rich.text import Text
 
-    if not rows:
+    groups = [(what, metrics) for what, metrics in grouped(rows) if what not in SHARP]
+    if not groups:
         return
     _heading(out, "Not sharp", "")
     table = _table("what", "metrics", justify_rest="left")
-    for what, metrics in grouped(rows):
+    for what, metrics in groups:
         table.add_row(Text(what, style="dim"), Text(", ".join(metrics)))
     out.print(table)
-
-
-def grouped(rows: list[VerdictRow]) -> list[tuple[str, list[str]]]:
-    """Group rows without a sharp change by what is said of them; measures are joined."""
-    groups: dict[str, dict[str, list[str]]] = {}
-    for row in rows:
-        what = "never left chance" if row.at_chance else str(row.verdict)
-        if row.verdict is Verdict.BROAD_RISE and math.isfinite(row.amplitude):
-            what = "broad rise" if row.amplitude > 0 else "broad fall"
-        if row.verdict is Verdict.SMOOTH and not row.at_chance:
-            what = "no change"
-        stem = row.metric.rpartition(".")[0] or row.metric
-        groups.setdefault(what, {}).setdefault(stem, []).append(measure_name(row.metric))
-    return [
-        (what, [f"{stem} ({'+'.join(measures)})" for stem, measures in stems.items()])
-        for what, stems in groups.items()
-    ]
 
 
 def _heading(out: Console, title: str, note: str) -> None:
@@ -174,11 +165,13 @@ def _table(*columns: str, justify_rest: str = "right") -> Table:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
-    left = 2 if columns[1] == "verdict" else 1
+    left = 3 if "verdict" in columns else 1
     for index, column in enumerate(columns):
         right = index >= left and justify_rest == "right"
-        table.add_column(column, justify="right" if right else "left", overflow="fold")
+        table.add_column(
+            column,
+            justify="right" if right else "left",
+            overflow="fold",
+            no_wrap=column in ("measure", "verdict", "at"),
+        )
     return table
-
-
-assert set(STYLES) >= set(SHARP)

@@ -88,10 +88,10 @@ def test_writing_to_a_closed_log_is_one_line(tmp_path):
 def test_a_record_after_a_torn_one_stands_on_its_own_line(tmp_path, monkeypatch):
     writer = LogWriter(tmp_path)
     write = os.write
-    monkeypatch.setattr(os, "write", lambda file, line: write(file, line[:20]))
-    with pytest.raises(RunFolderError, match="cut short; free disk space"):
-        writer.append("lost", {})
-    monkeypatch.undo()
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "write", lambda file, line: write(file, line[:20]))
+        with pytest.raises(RunFolderError, match="cut short; free disk space"):
+            writer.append("lost", {})
     writer.append("kept", {})
     reader = LogReader(tmp_path)
     assert [found.kind for found in reader.read()] == ["kept"]

@@ -50,7 +50,11 @@ ACCURACIES: dict[str, tuple[Level, float, float, int, Shape]] = {
     "contradiction": (Level.NARRATIVE, 0.5, 0.62, 300, rise(2.2e6, 0.9)),
     "song.all": (Level.MECHANISM, 1 / 12, 0.97, 240, rise(4.6e5, 0.3)),
 }
-DIVERGENCES = {"ngram.unigram": (2.6, 4e4), "ngram.bigram": (2.1, 1.1e5), "ngram.trigram": (1.7, 3e5)}
+DIVERGENCES = {
+    "ngram.unigram": (2.6, 4e4),
+    "ngram.bigram": (2.1, 1.1e5),
+    "ngram.trigram": (1.7, 3e5),
+}
 
 
 def write_run(
@@ -79,7 +83,9 @@ def write_run(
     with RunWriter.create(path, manifest) as writer:
         for t in range(4096, TOTAL, 4096 * 4):
             noise = rng.normal(0.0, 0.04)
-            loss = 1.15 + 5.4 * (1 + t / 4e4) ** -0.62 - 0.12 * float(rise(6.1e5, 0.12)(np.array(t)))
+            loss = (
+                1.15 + 5.4 * (1 + t / 4e4) ** -0.62 - 0.12 * float(rise(6.1e5, 0.12)(np.array(t)))
+            )
             writer.loss(step_at(t), loss + noise, float(abs(rng.normal(0.8, 0.2))))
         for count in tokens:
             for reading in readings_at(float(count), rng, shift):
@@ -142,8 +148,20 @@ LEDGER = [
 RECIPE: dict[str, object] = {
     "name": "story world, 3 × 64, seed 0",
     "seed": 0,
-    "corpus": {"kind": "storyworld", "language": "english", "facts": 200, "share": {"stories": 0.7, "facts": 0.3}},
-    "model": {"family": "llama", "layers": 3, "width": 64, "heads": 4, "vocabulary": 1024, "context": 128},
+    "corpus": {
+        "kind": "storyworld",
+        "language": "english",
+        "facts": 200,
+        "share": {"stories": 0.7, "facts": 0.3},
+    },
+    "model": {
+        "family": "llama",
+        "layers": 3,
+        "width": 64,
+        "heads": 4,
+        "vocabulary": 1024,
+        "context": 128,
+    },
     "optimiser": {"name": "adamw", "lr": 0.003, "betas": [0.9, 0.95], "weight_decay": 0.1},
     "schedule": {"kind": "wsd", "warmup": 0.02, "decay": 0.2},
     "tokens": TOTAL,

@@ -9,8 +9,15 @@ from dataclasses import dataclass
 from nucleate.corpora.items import ContextPair, Passage, Slot
 from nucleate.corpora.storyworld import lexicon as lx
 from nucleate.corpora.storyworld.facts import World
-from nucleate.corpora.storyworld.splits import Split, split_of
-from nucleate.corpora.storyworld.story import Mixture, agreement_sentence, fact_sentence, tell
+from nucleate.corpora.storyworld.splits import Split
+from nucleate.corpora.storyworld.story import (
+    BEATS,
+    Mixture,
+    agreement_sentence,
+    draw_cast,
+    fact_sentence,
+    tell,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +25,25 @@ class StoryItems:
     """Everything the behavioural probes of the story world ask.
 
     Attributes:
-        stories: Whole stories; their slots ask for causes, entity states, refrains and endings.
+        plots: Stories rich in causes and refrains.
+        states: Stories rich in moves and gifts; they ask for entity states and endings.
         agreement: Passages of agreement sentences.
         facts: Passages that ask for every fact of the world once.
         order: Pairs that differ in the order of two moves of the same character.
         contradiction: Pairs that differ in who took which of two things.
     """
 
-    stories: tuple[Passage, ...]
+    plots: tuple[Passage, ...]
+    states: tuple[Passage, ...]
     agreement: tuple[Passage, ...]
     facts: tuple[Passage, ...]
     order: tuple[ContextPair, ...]
     contradiction: tuple[ContextPair, ...]
+
+
+_NOTHING_ELSE = dict.fromkeys(BEATS, 0.0)
+_PLOTS = {**_NOTHING_ELSE, "cause": 3.0, "song": 1.0, "move": 1.0, "agreement": 1.0}
+_STATES = {**_NOTHING_ELSE, "move": 2.0, "where": 2.0, "take": 1.0, "give": 2.0, "holder": 3.0}
 
 
 def make_items(
@@ -39,14 +53,17 @@ def make_items(
 
     Args:
         world: The world that training tells of.
-        mixture: The mixture that training tells stories with.
+        mixture: The mixture that training tells stories with; items tell the same kinds of
+            sentence, only more of those that they ask about.
         split: Whose combinations of words (and, when sealed, sentence frames) to use.
         seed: Seed of the items; equal seeds give equal items.
         stories: Number of stories; every other number of items follows from it.
     """
     rng = random.Random(f"items-{split}-{seed}")
+    plots, states = (mixture.model_copy(update=focus) for focus in (_PLOTS, _STATES))
     return StoryItems(
-        stories=tuple(_balanced(tell(rng, world, mixture, split), rng) for _ in range(stories)),
+        plots=tuple(tell(rng, world, plots, split) for _ in range(stories // 2)),
+        states=tuple(_balanced(tell(rng, world, states, split), rng) for _ in range(stories)),
         agreement=tuple(_agreement_passage(rng, split) for _ in range(stories // 2)),
         facts=tuple(_fact_passages(rng, world, split)),
         order=tuple(_order_pair(rng, split) for _ in range(stories)),
@@ -108,14 +125,6 @@ def _fact_passages(rng: random.Random, world: World, split: Split) -> Iterator[P
                 slots.append(Slot("fact", len(words), answer, foils, condition))
                 words += [answer, "."]
             yield Passage(tuple(words), tuple(slots))
-
-
-def draw_cast(rng: random.Random, size: int, split: Split) -> list[str]:
-    """Draw distinct names whose combination belongs to the split."""
-    while True:
-        cast = rng.sample(lx.NAMES, size)
-        if split_of(*cast) is split:
-            return cast
 
 
 def _where_frame(name: str, split: Split) -> list[str]:

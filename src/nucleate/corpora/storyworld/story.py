@@ -24,7 +24,7 @@ class Mixture(Settings):
     agreement: float = 3.0
     cause: float = 1.5
     fact: float = 1.5
-    song: float = 1.0
+    song: float = 2.5
     characters: tuple[int, int] = (2, 3)
     beats: tuple[int, int] = (8, 12)
     song_words: tuple[int, int] = (4, 7)
@@ -76,6 +76,14 @@ def fact_sentence(
     return words, answer, tuple(word for word in choices if word != answer)
 
 
+def draw_cast(rng: random.Random, size: int, split: Split) -> list[str]:
+    """Draw distinct names whose combination belongs to the split."""
+    while True:
+        cast = rng.sample(lx.NAMES, size)
+        if split_of(*cast) is split:
+            return cast
+
+
 class _Teller:
     """The state of a story while it is told."""
 
@@ -90,7 +98,7 @@ class _Teller:
         self.due: list[tuple[int, Callable[[], None]]] = []
         self.cause_pending = self.song_pending = False
         self.wish: tuple[str, str] | None = None
-        self.cast = _draw_cast(rng, rng.randint(*mixture.characters), split)
+        self.cast = draw_cast(rng, rng.randint(*mixture.characters), split)
 
     def say(self, *words: str) -> None:
         self.words.extend(words)
@@ -247,7 +255,8 @@ class _Teller:
             self.say(".")
 
 
-_BEATS = ("move", "where", "take", "give", "holder", "agreement", "cause", "fact", "song")
+BEATS = ("move", "where", "take", "give", "holder", "agreement", "cause", "fact", "song")
+"""The kinds of sentence, as the weights of `Mixture` name them."""
 _METHODS = ("move", "where", "take", "give", "holds", "agree", "cause", "fact", "song")
 
 
@@ -261,17 +270,10 @@ def tell(rng: random.Random, world: World, mixture: Mixture, split: Split = Spli
         split: Whose combinations of words may be used.
     """
     teller = _Teller(rng, world, mixture, split)
-    weights = list(accumulate(getattr(mixture, beat) for beat in _BEATS))
+    weights = list(accumulate(getattr(mixture, beat) for beat in BEATS))
     teller.open()
     for method in rng.choices(_METHODS, cum_weights=weights, k=rng.randint(*mixture.beats)):
         getattr(teller, method)()
         teller.run_due()
     teller.close()
     return Passage(tuple(teller.words), tuple(teller.slots))
-
-
-def _draw_cast(rng: random.Random, size: int, split: Split) -> list[str]:
-    while True:
-        cast = rng.sample(lx.NAMES, size)
-        if split_of(*cast) is split:
-            return cast

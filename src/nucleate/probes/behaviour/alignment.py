@@ -3,6 +3,11 @@
 KL_n = mean over held-out contexts of KL(p_ngram(. | c) || p_model(. | c)), in nats; n-gram first
 (Belrose et al. 2024). A network passes close to the unigram, then the bigram, then the trigram, and
 leaves each behind: the later rise of KL_n is as much part of the evidence as the fall.
+
+KL is the n-gram's negative entropy minus sum_w p_n(w) log q(w). The sum needs no table of p_n:
+p_n = weight · p_{n-1} + what was seen after c, so sum_n = weight · sum_{n-1} + a sparse sum.
+
+Shape legend: R rows, T tokens of a row, P positions asked about (T less the skipped), V vocabulary.
 """
 
 from __future__ import annotations
@@ -14,37 +19,76 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleate.core import Level, Reading
-from nucleate.corpora.ngrams import NgramModel
+from nucleate.corpora.ngrams import Floats, NgramModel
 from nucleate.probes.readings import mean_reading
 from nucleate.probes.registry import probe
 from nucleate.probes.view import ModelView
 
 ORDERS = ("unigram", "bigram", "trigram")
 
+LOG_PROBS_AT_ONCE = 2**22
+"""Most log-probabilities held at once (rows are asked for in groups), 8 bytes each."""
+
 
 class AlignmentItems:
-    """Held-out rows and the n-gram distributions after each of their positions.
+    """Held-out rows and what n-gram models expect after each of their positions.
 
     Args:
-        rows: Held-out token ids, shape ``(R, T)``.
+        rows: Held-out token ids, shape ``(R, T)`` with T > `skip`.
         ngrams: A trigram model of the training corpus.
         skip: Positions at the start of a row that have too little context.
     """
 
     def __init__(self, rows: NDArray[np.int64], ngrams: NgramModel, skip: int = 2) -> None:
-        self.rows, self.skip = rows, skip
-        self.p: list[NDArray[np.float32]] = []
-        self.negentropy: list[NDArray[np.float64]] = []
-        for order in range(1, 4):
-            table = np.stack(
-                [
-                    ngrams.distribution(tuple(row[max(0, t - 1) : t + 1]), order)
-                    for row in rows.tolist()
-                    for t in range(skip, len(row))
-                ]
-            ).reshape(len(rows), rows.shape[1] - skip, -1)
-            self.negentropy.append((table * np.log(table)).sum(-1))
-            self.p.append(table.astype(np.float32))
+        self.rows, self.skip, self.ngrams = rows, skip, ngrams
+        self._rows = [_Row(row, ngrams, skip) for row in rows.tolist()]
+
+    def kl(self, view: ModelView) -> Floats:
+        """Return KL to each n-gram model at each position, shape ``(3, R, P)``, in nats."""
+        vocabulary, found = self.ngrams.vocab_size, []
+        group = max(1, LOG_PROBS_AT_ONCE // (self.rows.shape[1] * vocabulary))
+        for start in range(0, len(self.rows), group):
+            log_q_RTV = view.log_probs(self.rows[start : start + group])
+            for log_q_TV, row in zip(log_q_RTV, self._rows[start : start + group], strict=True):
+                log_q_PV = log_q_TV[self.skip :, :vocabulary].astype(np.float64)
+                found.append(row.negentropy - row.expected(log_q_PV, self.ngrams.unigram))
+        return np.stack(found, axis=1)
+
+
+class _Row:
+    """What one row needs: entropies, and the n-grams' expectations in sparse form."""
+
+    def __init__(self, row: list[int], ngrams: NgramModel, skip: int) -> None:
+        contexts = [tuple(row[max(0, t - 1) : t + 1]) for t in range(skip, len(row))]
+        self.negentropy = np.empty((3, len(contexts)))
+        self.weight = np.empty((2, len(contexts)))
+        pieces: tuple[list[Any], list[Any]] = ([], [])
+        for place, context in enumerate(contexts):
+            p = ngrams.unigram
+            for order in range(3):
+                if order:
+                    weight, types, extra = ngrams.backoff(context, order)
+                    self.weight[order - 1, place] = weight
+                    pieces[order - 1].append((np.full(len(types), place), types, extra))
+                    p = p * weight
+                    p[types] += extra
+                self.negentropy[order, place] = p @ np.log(p)
+        self.seen = [
+            (
+                np.concatenate([at for at, _, _ in piece]).astype(np.int32),
+                np.concatenate([types for _, types, _ in piece]).astype(np.int32),
+                np.concatenate([extra for _, _, extra in piece]),
+            )
+            for piece in pieces
+        ]
+
+    def expected(self, log_q_PV: Floats, unigram: Floats) -> Floats:
+        """Return sum_w p_n(w) log q(w) of each order at each position, shape ``(3, P)``."""
+        sums = [log_q_PV @ unigram]
+        for weight, (at, types, extra) in zip(self.weight, self.seen, strict=True):
+            sparse = np.bincount(at, extra * log_q_PV[at, types], minlength=len(log_q_PV))
+            sums.append(weight * sums[-1] + sparse)
+        return np.stack(sums)
 
 
 def _cost(items: AlignmentItems) -> int:
@@ -54,12 +98,16 @@ def _cost(items: AlignmentItems) -> int:
 @probe(name="ngram", level=Level.COOCCURRENCE, unit="nats", cost=_cost)
 def alignment(view: ModelView, items: AlignmentItems) -> Iterable[Reading]:
     """KL to the unigram, bigram and trigram; items are the means of the rows."""
-    log_q = view.log_probs(items.rows)[:, items.skip :]
-    for name, p, negentropy in zip(ORDERS, items.p, items.negentropy, strict=True):
-        kl = negentropy - np.einsum("rtv,rtv->rt", p, log_q, dtype=np.float64)
-        yield mean_reading(f"ngram.{name}.kl", kl.mean(1), level=Level.COOCCURRENCE, unit="nats")
+    for name, kl_RP in zip(ORDERS, items.kl(view), strict=True):
+        yield mean_reading(
+            f"ngram.{name}.kl", kl_RP.mean(1), level=Level.COOCCURRENCE, unit="nats"
+        )
 
 
 def held_out_rows(tokens: Any, rows: int, context: int) -> NDArray[np.int64]:
-    """Cut the first ``rows * context`` tokens into rows, shape ``(rows, context)``."""
+    """Cut the first ``rows * context`` tokens into rows, shape ``(rows, context)``.
+
+    Fewer rows come back when there are fewer tokens.
+    """
+    rows = min(rows, len(tokens) // context)
     return np.asarray(tokens[: rows * context], dtype=np.int64).reshape(rows, context)

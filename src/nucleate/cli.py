@@ -1,0 +1,207 @@
+"""The command line: thin commands; everything heavy loads inside them.
+
+Exit codes: 0 done, 1 a defect of ours, 2 a mistake in the input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from nucleate.train.recipe import Recipe
+
+app = typer.Typer(
+    name="nucleate",
+    help="Watch coherence crystallise while a language model trains.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Repeat with this many seeds.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Run folder to write.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print results only.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    if version:
+        from nucleate import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    seeds: Seeds = 1,
+    out: Out = None,
+    tokens: Annotated[int | None, typer.Option(help="Length of each run, in tokens.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train a small model on the story world and watch it crystallise (under five minutes)."""
+    from nucleate.core import UserError
+    from nucleate.train.presets import demo_recipe
+
+    root = out or Path("runs") / "demo"
+    folders = []
+    for seed in range(seeds):
+        recipe = demo_recipe(seed=seed, tokens=tokens)
+        folder = _free_folder(root if seeds == 1 else root / f"seed{seed}")
+        if seeds > 1 and not quiet:
+            typer.echo(f"seed {seed} → {folder}")
+        folders.append(_train(recipe, folder, quiet=quiet))
+    if seeds == 1:
+        _finish(folders[0])
+        return
+    from nucleate.views.studytable import print_study_table
+
+    if not folders:
+        raise UserError("nothing was trained")
+    print_study_table(folders)
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path | None, typer.Argument(help="A recipe in YAML.")] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option("--text", help="Train on these texts: files, folders, hf:NAME[:SPLIT]."),
+    ] = None,
+    field: Annotated[str, typer.Option(help="Key of the text in JSON lines.")] = "text",
+    tokens: Annotated[int | None, typer.Option(min=1, help="Length of the run.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of weights and data order.")] = None,
+    out: Out = None,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", help="Go on with this run folder.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train a recipe, or a small model on texts of your own, with the observer on."""
+    from nucleate.core import UserError
+
+    if sum(choice is not None for choice in (recipe, text or None, resume)) != 1:
+        raise UserError(
+            "say what to train", expected="RECIPE.yaml, --text FILE… or --resume RUN, one of them"
+        )
+    if resume is not None:
+        if tokens is not None or seed is not None or out is not None:
+            raise UserError("--resume goes on with the run's own recipe", fix="leave the rest out")
+        from nucleate.core.settings import validate
+        from nucleate.store import Run
+        from nucleate.train.recipe import Recipe
+
+        stored = dict(Run.open(resume).manifest.recipe)
+        own = validate(Recipe, stored, where=str(resume / "run.json"))
+        _finish(_train(own, resume, quiet=quiet, resume=True))
+        return
+    changes: dict[str, Any] = {
+        key: value for key, value in (("tokens", tokens), ("seed", seed)) if value is not None
+    }
+    chosen = _recipe(recipe, text or [], field, changes)
+    _finish(_train(chosen, out or _free_folder(Path("runs") / chosen.name), quiet=quiet))
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    out: Annotated[Path | None, typer.Option("--out", help="HTML file to write.")] = None,
+) -> None:
+    """Write one self-contained HTML page about a run."""
+    from nucleate.views.report import write_report
+
+    typer.echo(write_report(run, out))
+
+
+@app.command()
+def show(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
+    """Print what a run shows: transitions, phases, and what is not sharp."""
+    from nucleate.store import Run
+    from nucleate.views.terminal import summary
+
+    summary(Run.open(run))
+
+
+@app.command()
+def table(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders of several seeds.")],
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+) -> None:
+    """Compare several seeds: onset, interval and verdict of every level."""
+    from nucleate.views.studytable import print_study_table
+
+    print_study_table(runs, markdown=markdown)
+
+
+def _recipe(path: Path | None, text: list[str], field: str, changes: dict[str, Any]) -> Recipe:
+    from nucleate.train.presets import text_recipe
+    from nucleate.train.recipe import load_recipe
+
+    if path is not None:
+        return load_recipe(path, **changes)
+    return text_recipe(text, field=field, **changes)
+
+
+def _train(recipe: Recipe, folder: Path, *, quiet: bool, resume: bool = False) -> Path:
+    from nucleate.train.session import run
+    from nucleate.views.live import LiveView
+    from nucleate.views.progress import ProgressTracker
+
+    with LiveView(recipe.name, quiet=quiet) as live:
+        tracker = ProgressTracker(live.update)
+        return run(recipe, folder, listener=tracker, resume=resume)
+
+
+def _finish(folder: Path) -> None:
+    from nucleate.store import Run
+    from nucleate.views.report import write_report
+    from nucleate.views.terminal import summary
+
+    page = write_report(folder)
+    summary(Run.open(folder), report=page)
+
+
+def _free_folder(wish: Path) -> Path:
+    """Return the wished folder, or the first of ``-2``, ``-3`` … that is not taken."""
+    folder, number = wish, 1
+    while folder.exists() and any(folder.iterdir()):
+        number += 1
+        folder = wish.with_name(f"{wish.name}-{number}")
+    return folder
+
+
+def main() -> None:
+    """Run the command line; mistakes of the user end as one line and exit code 2."""
+    from nucleate.core import NucleateError
+
+    debug = "--debug" in sys.argv
+    try:
+        app(standalone_mode=True)
+    except NucleateError as error:
+        if debug:
+            raise
+        typer.echo(f"nucleate: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("nucleate: interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+    except Exception as error:
+        if debug:
+            raise
+        typer.echo(f"nucleate: defect: {type(error).__name__}: {error} (see --debug)", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""The suite for any text corpus: what can be asked of held-out documents without annotation."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleate.core import DataError, Level
+from nucleate.corpora.blimp import read_blimp
+from nucleate.corpora.items import ContextPair, MinimalPair
+from nucleate.corpora.ngrams import NgramModel
+from nucleate.corpora.packing import Tokens
+from nucleate.corpora.pairs import make_text_pairs
+from nucleate.corpora.text import Documents
+from nucleate.probes.baseline import NgramView
+from nucleate.probes.behaviour.alignment import AlignmentItems
+from nucleate.probes.behaviour.pairs import PairItems
+from nucleate.probes.behaviour.position import PositionItems
+from nucleate.probes.registry import Probe, get_probe
+from nucleate.probes.suites import Suite
+
+SHORTEST_ROW = 32
+"""Rows for loss by position are not cut shorter, in tokens."""
+
+
+def text_suite(
+    documents: Documents,
+    tokenizer: Any,
+    *,
+    training_sample: Tokens,
+    items: int = 160,
+    context: int = 256,
+    blimp: str | Path | None = None,
+    seed: int = 0,
+) -> Suite:
+    """Build the suite of a text corpus.
+
+    Cooccurrence is the distance to n-grams of the corpus; syntax is BLiMP where it is present;
+    narrative is the entity swap, because its critical region is identical, neither recency nor
+    frequency of names helps, and sentence order can be told from connectives and first mentions
+    alone; long context is the in-context-learning score.
+
+    Args:
+        documents: Only the held-out ones are read.
+        tokenizer: The tokenizer of the models to be measured.
+        training_sample: Tokens of the training corpus, shape ``(n,)``; 200,000 to 1,000,000 do.
+        items: Dial of every number of items and so of the cost (about 50,000 forward tokens at
+            160 and context 256).
+        context: Longest sequence, in tokens; at least 64.
+        blimp: Folder for `read_blimp`; None leaves the syntax level out.
+        seed: Seed of every choice.
+
+    Raises:
+        DataError: The arguments are out of range, held-out text is too short for one row, or the
+            BLiMP folder cannot be read.
+    """
+    if items < 16 or context < 2 * SHORTEST_ROW:
+        raise DataError(
+            "suite is too small",
+            where="text_suite",
+            got=f"items {items}, context {context}",
+            expected=f"items ≥ 16, context ≥ {2 * SHORTEST_ROW}",
+        )
+    ngrams = NgramModel(training_sample, len(tokenizer))
+    rows, notes = _rows(documents.held_out, tokenizer, max(8, items * 3 // 10), context, seed)
+    few = rows[: max(4, items // 10)]
+    parts: list[tuple[Probe, Any]] = [
+        (get_probe("ngram"), AlignmentItems(few, ngrams)),
+        (get_probe("loss"), PositionItems(rows)),
+    ]
+    primary = {Level.COOCCURRENCE: "ngram.bigram", Level.LONG_CONTEXT: "loss.in_context"}
+    pairs, more = _coherence_pairs(documents.held_out, tokenizer, items, context, seed)
+    notes += more
+    if pairs:
+        parts.append((get_probe("coherence"), PairItems(pairs, tokenizer, context=context)))
+        present = {pair.condition for pair in pairs}
+        best = next(kind for kind in _NARRATIVE if kind in present)
+        primary[Level.NARRATIVE] = f"coherence.{best}"
+    if blimp is None:
+        notes.append("syntax is not measured: no folder of BLiMP pairs was given")
+    else:
+        sentences, more = _blimp_pairs(blimp, tokenizer, items, context, seed)
+        notes += more
+        parts.append((get_probe("blimp"), PairItems(sentences, tokenizer, context=context)))
+        primary[Level.SYNTAX] = "blimp.all"
+    notes += _baselines(parts, ngrams, primary)
+    return Suite(name="text", parts=tuple(parts), primary=primary, notes=tuple(notes))
+
+
+_NARRATIVE = ("entity_swap", "block_order", "sentence_order", "other_document")
+"""Kinds of pairs, the one that speaks best of narrative coherence first."""
+
+
+def _rows(
+    texts: Sequence[str], tokenizer: Any, number: int, context: int, seed: int
+) -> tuple[NDArray[np.int64], list[str]]:
+    """Cut rows from the beginnings of documents, each after an end-of-text token.
+
+    Where too few documents are `context` long, shorter rows are cut from more documents: late
+    positions must see the same document as early ones, or there is no context to use.
+    """
+    rng = random.Random(f"text-rows-{seed}")
+    chosen = rng.sample(list(texts), min(len(texts), 20 * number))
+    encoded = tokenizer(chosen, add_special_tokens=False)["input_ids"]
+    eos, size = tokenizer.eos_token_id, context
+    enough = min(number, max(1, len(encoded) // 2))
+    while size > SHORTEST_ROW and sum(len(ids) >= size - 1 for ids in encoded) < enough:
+        size = max(SHORTEST_ROW, size * 3 // 4)
+    whole = [[eos, *ids[: size - 1]] for ids in encoded if len(ids) >= size - 1][:number]
+    if not whole:
+        raise DataError(
+            "held-out documents are too short",
+            got=f"at most {max(map(len, encoded), default=0)} tokens",
+            expected=f"{SHORTEST_ROW} tokens or more",
+        )
+    notes = []
+    if size < context:
+        notes.append(f"loss by position: rows of {size} tokens, documents end before {context}")
+    if len(whole) < number:
+        notes.append(f"loss by position: {len(whole)} of {number} rows could be cut")
+    return np.array(whole, dtype=np.int64), notes
+
+
+def _coherence_pairs(
+    texts: Sequence[str], tokenizer: Any, items: int, context: int, seed: int
+) -> tuple[list[ContextPair | MinimalPair], list[str]]:
+    def length(text: str) -> int:
+        return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    made = make_text_pairs(
+        texts,
+        orders=items // 4,
+        swaps=items // 2,
+        others=items // 4,
+        longest=min(context - 1, 160),
+        seed=seed,
+        length=length,
+    )
+    pairs = [*made.sentence_order, *made.block_order, *made.entity_swap, *made.other_document]
+    return pairs, list(made.notes)
+
+
+def _blimp_pairs(
+    folder: str | Path, tokenizer: Any, items: int, context: int, seed: int
+) -> tuple[list[MinimalPair], list[str]]:
+    """Take as many pairs of each paradigm as make about two for each of `items`."""
+    every = read_blimp(folder, seed=seed)
+    each = max(1, round(2 * items / len({pair.condition for pair in every})))
+    chosen = read_blimp(folder, per_paradigm=each, seed=seed)
+    lengths = [
+        max(map(len, tokenizer([pair.good, pair.bad], add_special_tokens=False)["input_ids"]))
+        for pair in chosen
+    ]
+    fitting = [pair for pair, size in zip(chosen, lengths, strict=True) if size < context]
+    left_out = len(chosen) - len(fitting)
+    if not fitting:
+        raise DataError("no pair fits the context", where=folder, got=f"context {context}")
+    return fitting, [f"blimp: {left_out} pairs are longer than the context"] if left_out else []
+
+
+def _baselines(
+    parts: Sequence[tuple[Probe, Any]], ngrams: NgramModel, primary: dict[Level, str]
+) -> list[str]:
+    """Say what a trigram model of the corpus scores on the primary pairs."""
+    view, notes = NgramView(ngrams), []
+    wanted = {f"{stem}.accuracy" for stem in primary.values()}
+    for probe, items in parts:
+        if isinstance(items, PairItems):
+            for reading in probe.measure(view, items):
+                if reading.metric in wanted:
+                    scored = f"{reading.value:.2f} ± {reading.se:.2f}"
+                    notes.append(f"{reading.metric}: a trigram model of the corpus scores {scored}")
+    return notes

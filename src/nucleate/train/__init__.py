@@ -1,0 +1,1 @@
+"""The reference training loop: recipe in, run folder out."""

@@ -1,0 +1,45 @@
+"""Recipes that commands use when nobody writes one."""
+
+from __future__ import annotations
+
+from nucleate.models import ModelSettings
+from nucleate.observe.schedule import ProbeSettings
+from nucleate.train.recipe import Recipe, ScheduleSettings, TextCorpus
+
+DEMO_TOKENS = 5_000_000
+TEXT_TOKENS = 4_000_000
+
+
+def demo_recipe(*, seed: int = 0, tokens: int | None = None) -> Recipe:
+    """Return the five-minute recipe: 0.16M parameters, the story world, 5M tokens.
+
+    Probes take more than the usual 2 % of the FLOPs here, because the model is tiny and the point
+    of the demo is to look closely; the ledger shows how much.
+    """
+    length = tokens or DEMO_TOKENS
+    return Recipe(
+        name="demo",
+        tokens=length,
+        seed=seed,
+        schedule=ScheduleSettings(warmup_tokens=min(100_000, length)),
+        probes=ProbeSettings(
+            per_decade=22, first_tokens=min(40_000, length), cost_cap=0.2, items=128
+        ),
+    )
+
+
+def text_recipe(
+    paths: list[str], *, field: str = "text", seed: int = 0, tokens: int | None = None
+) -> Recipe:
+    """Return the recipe for texts of one's own: about 1.8M parameters, a BPE of 4,096 tokens."""
+    length = tokens or TEXT_TOKENS
+    return Recipe(
+        name="text",
+        corpus=TextCorpus(kind="text", paths=tuple(paths), field=field),
+        model=ModelSettings(size="small", context=256),
+        tokens=length,
+        seed=seed,
+        context=256,
+        schedule=ScheduleSettings(warmup_tokens=min(200_000, length)),
+        probes=ProbeSettings(first_tokens=min(50_000, length), cost_cap=0.1, items=96),
+    )

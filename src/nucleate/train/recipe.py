@@ -1,0 +1,139 @@
+"""A recipe: everything that decides a training run, as one frozen, strict settings tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from nucleate.core.settings import Settings, load_yaml, validate
+from nucleate.corpora.storyworld import Mixture, Split
+from nucleate.models import ModelSettings
+from nucleate.observe.schedule import ProbeSettings
+
+
+class StoryWorldCorpus(Settings):
+    """Endless stories of the built-in world.
+
+    Attributes:
+        world: Seed of the world's facts.
+        mixture: How often each kind of sentence is told.
+        probes: Which probe set the observer asks.
+    """
+
+    kind: Literal["story_world"] = "story_world"
+    world: int = 0
+    mixture: Mixture = Mixture()
+    probes: Split = Split.CONTROL
+
+
+class TextCorpus(Settings):
+    """Documents of one's own, in epochs.
+
+    Attributes:
+        paths: Files, folders, or ``hf:NAME[:SPLIT]``.
+        field: Key of the text in JSON lines and datasets.
+        vocab_size: Size of the byte-level BPE that is trained on the training documents.
+        held_out_share: Share of the documents that only probes see.
+        blimp: Folder with BLiMP's minimal pairs; ``auto`` looks for one, ``none`` leaves it out.
+    """
+
+    kind: Literal["text"]
+    paths: tuple[str, ...] = Field(min_length=1)
+    field: str = "text"
+    vocab_size: int = Field(default=4096, ge=257, le=8192)
+    held_out_share: float = Field(default=0.02, gt=0, lt=0.5)
+    blimp: str = "auto"
+
+
+Corpus = Annotated[StoryWorldCorpus | TextCorpus, Field(discriminator="kind")]
+
+
+class OptimizerSettings(Settings):
+    """AdamW for everything, or Muon for the matrices between embedding and head.
+
+    Attributes:
+        lr: Peak learning rate of AdamW.
+        matrix_lr: Peak learning rate of Muon (``muon`` only).
+        weight_decay: Decoupled weight decay of the matrices; vectors are not decayed.
+        clip: Largest norm of the gradient.
+    """
+
+    kind: Literal["adamw", "muon"] = "muon"
+    lr: float = Field(default=3e-3, gt=0)
+    matrix_lr: float = Field(default=0.02, gt=0)
+    weight_decay: float = Field(default=0.1, ge=0)
+    betas: tuple[float, float] = (0.9, 0.95)
+    momentum: float = Field(default=0.95, ge=0, lt=1)
+    clip: float = Field(default=1.0, gt=0)
+
+
+class ScheduleSettings(Settings):
+    """Learning rate over tokens, as a share of its peak.
+
+    Attributes:
+        kind: ``wsd`` (warm-up, constant, linear decay), ``cosine`` or ``constant``.
+        warmup_tokens: Length of the linear warm-up.
+        decay_share: Last share of the run in which ``wsd`` decays.
+        final: Share of the peak at the very end.
+    """
+
+    kind: Literal["wsd", "cosine", "constant"] = "wsd"
+    warmup_tokens: int = Field(default=100_000, ge=0)
+    decay_share: float = Field(default=0.2, ge=0, le=1)
+    final: float = Field(default=0.0, ge=0, le=1)
+
+
+class Recipe(Settings):
+    """Everything that decides a run.
+
+    Attributes:
+        tokens: Length of the run; rounded up to whole batches.
+        rows, context: Shape of a batch, in sequences and tokens.
+        seed: Seed of the initial weights and, together with its use, of the data order.
+        precision: ``bf16`` runs the forward pass under autocast.
+        compile: Whether to pass the model through `torch.compile`.
+        device: ``auto`` takes CUDA, then Apple's MPS, then the CPU.
+        checkpoints_per_decade: Density of the checkpoints that are kept.
+        resume_every: Tokens between the states from which a run can go on.
+    """
+
+    name: str = "run"
+    corpus: Corpus = StoryWorldCorpus()
+    model: ModelSettings = ModelSettings(size="tiny", tie_embeddings=True)
+    optimizer: OptimizerSettings = OptimizerSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    probes: ProbeSettings = ProbeSettings()
+    tokens: int = Field(default=4_000_000, ge=1)
+    rows: int = Field(default=16, ge=1)
+    context: int = Field(default=128, ge=16)
+    seed: int = 0
+    precision: Literal["fp32", "bf16"] = "fp32"
+    compile: bool = False
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    checkpoints_per_decade: float = Field(default=4, ge=0, le=100)
+    resume_every: int = Field(default=500_000, ge=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        longest = self.model.resolved().context
+        if longest is not None and self.context > longest:
+            raise ValueError(f"context {self.context} exceeds the model's context {longest}")
+        if self.schedule.warmup_tokens > self.tokens:
+            raise ValueError("schedule.warmup_tokens exceeds tokens")
+        return self
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the run."""
+        return -(-self.tokens // (self.rows * self.context))
+
+
+def load_recipe(path: str | Path, **changes: Any) -> Recipe:
+    """Read a recipe from strict YAML; `changes` replace its top-level keys.
+
+    Raises:
+        RecipeError: The file is missing, not strict YAML, or not a recipe.
+    """
+    return validate(Recipe, {**load_yaml(path), **changes}, where=str(path))

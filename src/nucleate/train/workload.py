@@ -1,0 +1,107 @@
+"""From a recipe's corpus to what training needs: tokenizer, token stream, probe suite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nucleate.corpora.packing import Shards
+from nucleate.probes.suites import Suite
+from nucleate.train.recipe import Recipe, StoryWorldCorpus, TextCorpus
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What a recipe trains on and is measured by.
+
+    Attributes:
+        facts: What was counted about the corpus, for the run folder and the report.
+        notes: What a reader of the run should know.
+    """
+
+    tokenizer: Any
+    shards: Shards
+    suite: Suite
+    facts: dict[str, int | str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def build_workload(recipe: Recipe, cache: Path | None = None) -> Workload:
+    """Read or generate the corpus of a recipe and prepare its probes.
+
+    Args:
+        recipe: The recipe.
+        cache: Folder for trained tokenizers (none is kept when None).
+
+    Raises:
+        DataError: The corpus is missing or malformed.
+    """
+    corpus = recipe.corpus
+    if isinstance(corpus, StoryWorldCorpus):
+        return _story_workload(recipe, corpus)
+    return _text_workload(recipe, corpus, cache)
+
+
+def _story_workload(recipe: Recipe, corpus: StoryWorldCorpus) -> Workload:
+    from nucleate.corpora.storyworld import StoryShards, make_world, vocabulary
+    from nucleate.corpora.tokenizer import word_tokenizer
+    from nucleate.probes.suites import story_suite
+
+    world = make_world(corpus.world)
+    tokenizer = word_tokenizer(vocabulary(world.towns))
+    ids, eos = tokenizer.get_vocab(), tokenizer.eos_token_id
+    return Workload(
+        tokenizer=tokenizer,
+        shards=StoryShards(world, corpus.mixture, ids, eos, recipe.seed),
+        suite=story_suite(
+            world,
+            corpus.mixture,
+            tokenizer,
+            split=corpus.probes,
+            stories=recipe.probes.items,
+            context=recipe.context,
+        ),
+        facts={"corpus": f"story world {corpus.world}", "vocabulary": len(ids)},
+    )
+
+
+def _text_workload(recipe: Recipe, corpus: TextCorpus, cache: Path | None) -> Workload:
+    import numpy as np
+
+    from nucleate.corpora.packing import DocumentShards
+    from nucleate.corpora.text import read_documents
+    from nucleate.corpora.tokenizer import bpe_tokenizer
+    from nucleate.probes.text_suite import text_suite
+
+    documents = read_documents(
+        corpus.paths, field=corpus.field, held_out_share=corpus.held_out_share
+    )
+    tokenizer = bpe_tokenizer(
+        documents.train, vocab_size=corpus.vocab_size, cache=cache, key=documents.key
+    )
+    encoded = tokenizer(list(documents.train), add_special_tokens=False)["input_ids"]
+    shards = DocumentShards(
+        [np.array(ids, dtype=np.int64) for ids in encoded], tokenizer.eos_token_id, recipe.seed
+    )
+    suite, notes = text_suite(
+        documents,
+        tokenizer,
+        shards.shard(0),
+        items=recipe.probes.items,
+        context=recipe.context,
+        blimp=corpus.blimp,
+    )
+    return Workload(
+        tokenizer=tokenizer,
+        shards=shards,
+        suite=suite,
+        facts={
+            "corpus": ", ".join(Path(path).name for path in corpus.paths),
+            "documents": len(documents.train),
+            "held-out documents": len(documents.held_out),
+            "tokens per epoch": shards.tokens_per_epoch,
+            "vocabulary": len(tokenizer),
+        },
+        notes=notes,
+    )

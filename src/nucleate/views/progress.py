@@ -1,0 +1,77 @@
+"""Turn what a training loop tells into what the live view shows."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from nucleate.core import Curve, Level, Reading, Step
+from nucleate.detect import level_score, running_phase
+from nucleate.views.live import Progress
+
+RECENT_STEPS = 50
+KEPT_LOSSES = 400
+
+
+class ProgressTracker:
+    """Listens to a run and hands Progress on.
+
+    Args:
+        show: Takes each Progress, e.g. `LiveView.update`.
+    """
+
+    def __init__(self, show: Callable[[Progress], None]) -> None:
+        self._show = show
+        self._total = 0
+        self._primary: Mapping[Level, str] = {}
+        self._readings: dict[str, list[tuple[Step, Reading]]] = {}
+        self._metric: dict[Level, str] = {}
+        self._scores: dict[Level, float] = {}
+        self._phase = ""
+        self._clock: deque[tuple[float, int]] = deque(maxlen=RECENT_STEPS)
+        self._losses: list[tuple[float, float]] = []
+        self._stride = 1
+
+    def on_start(self, total_tokens: int, primary: Mapping[Level, str]) -> None:
+        """Learn the length of the run, and which metric stem stands for each level."""
+        self._total, self._primary = total_tokens, primary
+
+    def on_step(self, step: Step, loss: float) -> None:
+        """Note a step's loss and show where the run stands."""
+        self._clock.append((time.perf_counter(), step.tokens))
+        if step.step % self._stride == 0:
+            self._losses.append((step.tokens, loss))
+        if len(self._losses) > 2 * KEPT_LOSSES:
+            self._losses, self._stride = self._losses[::2], self._stride * 2
+        speed = self._speed()
+        self._show(
+            Progress(
+                step=step,
+                total_tokens=self._total,
+                loss=loss,
+                tokens_per_second=speed,
+                eta_seconds=(self._total - step.tokens) / speed if speed > 0 else float("nan"),
+                phase=self._phase,
+                scores=dict(self._scores),
+                losses=self._losses[-KEPT_LOSSES:],
+            )
+        )
+
+    def on_readings(self, step: Step, readings: list[Reading]) -> None:
+        """Update the levels' scores and the provisional phase."""
+        stems = {stem: level for level, stem in self._primary.items()}
+        for reading in readings:
+            stem = reading.metric.rpartition(".")[0]
+            if stem not in stems or reading.metric.endswith(".margin"):
+                continue
+            self._metric[stems[stem]] = reading.metric
+            self._readings.setdefault(reading.metric, []).append((step, reading))
+        curves = {name: Curve.from_readings(pairs) for name, pairs in self._readings.items()}
+        for level, metric in self._metric.items():
+            self._scores[level] = float(level_score(curves[metric])[-1])
+        self._phase = running_phase(curves, self._metric).name
+
+    def _speed(self) -> float:
+        (begin, first), (end, last) = self._clock[0], self._clock[-1]
+        return (last - first) / (end - begin) if end > begin else float("nan")

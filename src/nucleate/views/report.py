@@ -1,0 +1,177 @@
+"""The report: one HTML file that needs no network, no fonts and no JavaScript to be complete."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nucleate.core.units import seconds, si, tokens
+from nucleate.views import labels
+from nucleate.views.charts import ladder, token_domain
+from nucleate.views.facts import costs, created, happenings, reproduce, settings_text
+from nucleate.views.losschart import loss_chart
+from nucleate.views.panels import families, lane, panel
+from nucleate.views.rows import by_metric, grouped, verdict_rows
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from nucleate.store import Run
+    from nucleate.views.analysis import Analysis
+
+NAME = "report.html"
+
+
+def write_report(run_path: str | Path, out: str | Path | None = None) -> Path:
+    """Write the report of a run folder and return its path.
+
+    Args:
+        run_path: The run folder.
+        out: The file to write; ``report.html`` inside the run folder by default.
+
+    Raises:
+        RunFolderError: No run folder, or the file cannot be written.
+
+    Example:
+        >>> write_report("runs/a")                              # doctest: +SKIP
+    """
+    from nucleate.core import RunFolderError
+    from nucleate.store import Run
+    from nucleate.store.files import write_atomic
+
+    run = Run.open(run_path)
+    path = Path(out) if out is not None else run.path / NAME
+    page = render_report(run)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, page.encode())
+    except OSError as error:
+        raise RunFolderError("cannot be written", where=path, got=error.strerror) from None
+    return path
+
+
+def render_report(run: Run, analysis: Analysis | None = None) -> str:
+    """Return the report of a run as one HTML page; the same run gives the same bytes."""
+    from nucleate.views.analysis import analyse
+
+    found = analysis or analyse(run)
+    environment = _environment()
+    style, script = (_source(environment, name) for name in ("report.css", "report.js"))
+    return environment.get_template("report.html.j2").render(
+        **_content(run, found),
+        style=style,
+        script=script,
+        policy=content_policy(style, script),
+    )
+
+
+def content_policy(style: str, script: str) -> str:
+    """Return a content security policy that lets only these two inline sources act."""
+    return (
+        "default-src 'none'; "
+        f"style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(source: str) -> str:
+    digest = hashlib.sha256(source.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
+
+
+def _content(run: Run, found: Analysis) -> dict[str, Any]:
+    """Return everything that the template says; all of it is escaped there."""
+    rows = verdict_rows(found)
+    curves = list(found.curves.values())
+    domain = token_domain(curves)
+    steps, losses = run.losses()
+    return {
+        "found": found,
+        "manifest": run.manifest,
+        "created": created(run.manifest.created),
+        "figures": _figures(run, found),
+        "ladder": ladder(found),
+        "rows": rows,
+        "lanes": {id(row): lane(domain, row) for row in rows} if domain else {},
+        "grouped": grouped(rows),
+        "first": by_metric(rows),
+        "unresolved": any(phase.name == "unresolved" for phase in found.phases),
+        "levels": [str(level) for level in found.primary],
+        "groups": _groups(found, [row.metric for row in rows]),
+        "loss": loss_chart(steps, losses),
+        "final_loss": losses[-1] if losses else math.nan,
+        "costs": costs(run.ledger()),
+        "events": happenings(run.events()),
+        "attempts": run.attempts(),
+        "damaged": run.damaged,
+        "settings": settings_text(run.manifest.recipe),
+        "environment": settings_text(
+            {**run.manifest.environment, "nucleate": run.manifest.nucleate}
+        ),
+        "seeds": run.manifest.seeds,
+        "reproduce": reproduce(run.manifest),
+        "at_zero": any(step.tokens <= 0 for curve in curves for step in curve.steps),
+    }
+
+
+def _groups(found: Analysis, order: Sequence[str]) -> Mapping[str, list[tuple[Any, str]]]:
+    """Return the panels by level."""
+    out: dict[str, list[tuple[Any, str]]] = {}
+    for family in families(found.curves, order):
+        out.setdefault(family.level, []).append((family, panel(found, family)))
+    return out
+
+
+def _figures(run: Run, found: Analysis) -> list[tuple[str, str]]:
+    """Return the run's key figures as (name, value), those that are known."""
+    last = found.last
+    out = [("tokens", tokens(last.tokens))]
+    if last.flops:
+        out.append(("FLOPs, modelled", si(last.flops)))
+    if last.wall:
+        out.append(("time", seconds(last.wall)))
+        out.append(("tokens per second", si(last.tokens / last.wall)))
+    share = costs(run.ledger()).probe_share
+    if math.isfinite(share):
+        out.append(("spent on probes", f"{share:.1%}"))
+    readings = sum(len(curve.steps) for curve in found.curves.values())
+    out.append(("metrics", str(len(found.curves))))
+    out.append(("readings", f"{readings:,}".replace(",", " ")))
+    return out
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("nucleate.views"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "tokens": tokens,
+        "seconds": seconds,
+        "si": si,
+        "number": labels.number,
+        "change": labels.change,
+        "probability": labels.probability,
+        "level": labels.level_name,
+        "measure": labels.measure_name,
+        "capital": labels.capital,
+    }
+    environment.globals |= {"span": labels.span, "isfinite": math.isfinite, "id": id}
+    return environment
+
+
+def _source(environment: Environment, name: str) -> str:
+    """Return a style sheet or script as it stands in the package."""
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0].strip()

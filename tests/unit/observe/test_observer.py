@@ -1,0 +1,148 @@
+"""The observer: on time, within its cap, and never in the way."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nucleate.core import Level, Reading, Step
+from nucleate.models import ModelSettings, build
+from nucleate.observe.neutral import bare, undisturbed
+from nucleate.observe.observer import Observer
+from nucleate.observe.schedule import Due, ProbeSettings, log_spaced, make_schedule
+from nucleate.observe.watch import watch
+from nucleate.probes.registry import Probe
+from nucleate.probes.suites import Suite
+from nucleate.store import Manifest, Run, RunWriter
+
+
+def test_log_spacing_is_even_in_the_logarithm() -> None:
+    points = log_spaced(1_000, 1_000_000, 12)
+    assert points[0] == 1_000
+    assert points[-1] == 1_000_000
+    assert len(points) == 3 * 12 + 1
+    assert np.diff(np.log10(points)) == pytest.approx(1 / 12, abs=1e-3)
+
+
+def test_cost_cap_thins_the_schedule_and_says_so() -> None:
+    wish = ProbeSettings(per_decade=12, first_tokens=1_000, cost_cap=0.02)
+    free = make_schedule(wish, 1_000_000, training_flops=1e12, probe_flops=1e6)
+    assert len(free.points) == 37
+    assert free.note == ""
+    # 2 % of 1e12 pays for 20 readings of 1e9.
+    capped = make_schedule(wish, 1_000_000, training_flops=1e12, probe_flops=1e9)
+    assert 15 <= len(capped.points) <= 20
+    assert "2.0%" in capped.note
+
+
+def test_due_passes_each_point_once() -> None:
+    due = Due((100, 200, 300))
+    assert [due.pop(t) for t in (50, 100, 150, 320, 400)] == [False, True, False, True, False]
+    again = Due((100, 200, 300), done=1)
+    assert again.pop(210)
+    assert not again.pop(250)
+
+
+def _suite(measure: Any) -> Suite:
+    probe = Probe("broken", Level.SYNTAX, "nats", lambda items: 1, measure)
+    fine = Probe("fine", Level.SYNTAX, "nats", lambda items: 1, _fine)
+    return Suite("test", ((probe, None), (fine, None)), {})
+
+
+def _fine(view: Any, items: Any) -> Iterable[Reading]:
+    yield Reading("fine.value", 1.0)
+
+
+def _model() -> Any:
+    return build(ModelSettings(layers=1, width=16, heads=2, size="tiny"), 50, 0)
+
+
+def test_a_failing_probe_is_disabled_after_three_failures(tmp_path: Path) -> None:
+    calls = itertools.count()
+
+    def broken(view: Any, items: Any) -> Iterable[Reading]:
+        next(calls)
+        raise ValueError("no such word")
+
+    with RunWriter.create(tmp_path / "run", Manifest("test")) as writer:
+        observer = Observer(_model(), _suite(broken), (), writer)
+        for number in range(1, 6):
+            readings = observer.measure(Step(number, number))
+            assert [reading.metric for reading in readings] == ["fine.value"]
+    assert next(calls) == 3
+    kinds = [event.kind for event in Run.open(tmp_path / "run").events()]
+    assert kinds == ["probe failed", "probe failed", "probe failed", "probe disabled"]
+
+
+def test_rough_probes_leave_no_trace(tmp_path: Path) -> None:
+    model = _model()
+    model.train()
+    model.model.layers[0].eval()
+    ids = torch.arange(12).view(1, 12)
+    model(input_ids=ids).logits.sum().backward()
+    gradients = {name: p.grad.clone() for name, p in model.named_parameters()}
+    modes = [module.training for module in model.modules()]
+    rng = torch.get_rng_state()
+
+    def rough(view: Any, items: Any) -> Iterable[Reading]:
+        torch.rand(100)
+        np.random.rand(10)  # noqa: NPY002
+        torch.manual_seed(3)
+        assert not view._model.training
+        assert not torch.is_grad_enabled()
+        raise RuntimeError("half way")
+
+    numpy_state = np.random.get_state()[1].copy()  # noqa: NPY002
+    with RunWriter.create(tmp_path / "run", Manifest("test")) as writer:
+        Observer(model, _suite(rough), (), writer).measure(Step(1, 1))
+    assert torch.equal(rng, torch.get_rng_state())
+    assert (numpy_state == np.random.get_state()[1]).all()  # noqa: NPY002
+    assert modes == [module.training for module in model.modules()]
+    assert all(torch.equal(gradients[name], p.grad) for name, p in model.named_parameters())
+
+
+def test_bare_unwraps() -> None:
+    model = _model()
+
+    class DataParallel:
+        def __init__(self, module: Any) -> None:
+            self.module = module
+
+    assert bare(DataParallel(model)) is model
+    with undisturbed(DataParallel(model)) as inner:
+        assert inner is model
+
+
+def test_watch_attaches_to_a_hand_written_loop(tmp_path: Path) -> None:
+    def train(watched: bool) -> tuple[list[torch.Tensor], torch.Tensor]:
+        torch.manual_seed(5)
+        model = _model()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        suite = _suite(_fine)
+        session = watch(model, None, run=tmp_path / "run", suite=suite) if watched else None
+        for _ in range(20):
+            ids = torch.randint(0, 50, (2, 16))
+            loss = model(input_ids=ids, labels=ids).loss
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            if session:
+                session.step(loss=loss.item(), tokens=50_000)
+        if session:
+            session.__exit__(None, None, None)
+        return [p.detach().clone() for p in model.parameters()], torch.get_rng_state()
+
+    plain, plain_rng = train(watched=False)
+    observed, observed_rng = train(watched=True)
+    assert all(torch.equal(a, b) for a, b in zip(plain, observed, strict=True))
+    assert torch.equal(plain_rng, observed_rng)
+    found = Run.open(tmp_path / "run")
+    assert str(found.status) == "finished"
+    # 50k to 1M tokens in steps of 50k, 12 points a decade: 50k … and every later point passed.
+    assert len(found.curves()["fine.value"].values) >= 10
