@@ -9,15 +9,23 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 from nucleate.core.errors import DataError
 from nucleate.corpora.items import MinimalPair
 
 DATA_VARIABLE = "NUCLEATE_DATA"
 _NEIGHBOUR = Path("../shared/data")
-_COLUMNS = ("paradigm", "good", "bad")
+_KEYS = {
+    "paradigm": "UID",
+    "good": "sentence_good",
+    "bad": "sentence_bad",
+    "field": "field",
+    "term": "linguistics_term",
+}
+"""Column of the table, and the key of BLiMP's own files."""
 
 
 def find_data_folder() -> Path | None:
@@ -43,16 +51,21 @@ def find_blimp() -> Path | None:
     return data / "blimp" if data and (data / "blimp").is_dir() else None
 
 
-def read_blimp(folder: str | Path, *, per_paradigm: int | None = None, seed: int = 0) -> list[
-    MinimalPair
-]:
+def read_blimp(
+    folder: str | Path,
+    *,
+    per_paradigm: int | None = None,
+    seed: int = 0,
+    by: Literal["paradigm", "term", "field"] = "paradigm",
+) -> list[MinimalPair]:
     """Read every pair of a folder; the condition of a pair is its paradigm.
 
     Args:
-        folder: Holds ``*.parquet`` with columns ``paradigm, good, bad``, or BLiMP's own
-            ``*.jsonl`` with keys ``UID, sentence_good, sentence_bad``.
+        folder: Holds ``*.parquet`` with columns ``paradigm, good, bad`` (and ``term, field``), or
+            BLiMP's own ``*.jsonl``.
         per_paradigm: Take a seeded choice of at most so many of each paradigm (all when None).
         seed: Seed of the choice.
+        by: What the condition names: the paradigm, its linguistic term, or its field.
 
     Returns:
         Pairs by paradigm in alphabetical order, in the order of the files inside one.
@@ -67,14 +80,16 @@ def read_blimp(folder: str | Path, *, per_paradigm: int | None = None, seed: int
     if not tables and not lines:
         raise DataError("folder holds no minimal pairs", where=folder, expected="*.parquet *.jsonl")
     by_paradigm: dict[str, list[MinimalPair]] = {}
+    columns = tuple(dict.fromkeys(("paradigm", "good", "bad", by)))
+    read = _read_table if tables else _read_lines
     for file in tables or lines:
-        for where, paradigm, good, bad in _read_table(file) if tables else _read_lines(file):
-            if not all(isinstance(text, str) and text.strip() for text in (paradigm, good, bad)):
+        for where, row in read(file, columns):
+            if not all(isinstance(text, str) and text.strip() for text in row.values()):
                 raise DataError(
-                    "pair is no text", where=where, got=[paradigm, good, bad], expected="strings"
+                    "pair is no text", where=where, got=list(row.values()), expected="strings"
                 )
-            pair = MinimalPair(good.strip(), bad.strip(), paradigm)
-            by_paradigm.setdefault(paradigm, []).append(pair)
+            pair = MinimalPair(row["good"].strip(), row["bad"].strip(), row[by])
+            by_paradigm.setdefault(row["paradigm"], []).append(pair)
     if not by_paradigm:
         raise DataError("holds no pair", where=folder)
     chosen = []
@@ -85,11 +100,7 @@ def read_blimp(folder: str | Path, *, per_paradigm: int | None = None, seed: int
     return chosen
 
 
-Row = tuple[str, str, str, str]
-"""Where it stands, paradigm, good, bad (not yet known to be text)."""
-
-
-def _read_table(file: Path) -> Iterator[Row]:
+def _read_table(file: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -99,17 +110,17 @@ def _read_table(file: Path) -> Iterator[Row]:
         ) from None
     try:
         present = pyarrow.parquet.read_schema(file).names
-        missing = [column for column in _COLUMNS if column not in present]
+        missing = [column for column in columns if column not in present]
         if missing:
             raise DataError(f"no column {missing[0]!r}", where=file, got=", ".join(present))
-        table = pyarrow.parquet.read_table(file, columns=list(_COLUMNS)).to_pydict()
+        rows = pyarrow.parquet.read_table(file, columns=list(columns)).to_pylist()
     except (OSError, pyarrow.ArrowException) as error:
         raise DataError(f"cannot be read: {error}", where=file) from None
-    for number, row in enumerate(zip(*(table[c] for c in _COLUMNS), strict=True), start=1):
-        yield f"{file}:{number}", *row
+    for number, row in enumerate(rows, start=1):
+        yield f"{file}:{number}", row
 
 
-def _read_lines(file: Path) -> Iterator[Row]:
+def _read_lines(file: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -124,8 +135,8 @@ def _read_lines(file: Path) -> Iterator[Row]:
             record = json.loads(line)
         except (ValueError, RecursionError):
             raise DataError("line is not JSON", where=where, got=line.strip()) from None
-        keys = ("UID", "sentence_good", "sentence_bad")
+        keys = [_KEYS[column] for column in columns]
         missing = [key for key in keys if not isinstance(record, dict) or key not in record]
         if missing:
             raise DataError(f"no key {missing[0]!r}", where=where, expected=", ".join(keys))
-        yield where, record["UID"], record["sentence_good"], record["sentence_bad"]
+        yield where, {column: record[_KEYS[column]] for column in columns}

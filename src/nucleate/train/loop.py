@@ -118,19 +118,23 @@ class Loop:
         """Train to the end; on interruption save a resume point and let the interruption pass."""
         if self._listener:
             self._listener.on_start(self.total, self.workload.suite.primary)
-        begin, before = time.perf_counter(), self._wall
         try:
             while self.step.step < self.recipe.steps:
-                loss, grad_norm, lr = self._train_step()
-                self._wall = before + time.perf_counter() - begin
-                self._after_step(loss, grad_norm, lr)
+                self.advance()
         except KeyboardInterrupt:
-            self._wall = before + time.perf_counter() - begin
             self.save()
             self._close("interrupted")
             raise
         self.save()
         self._close("finished")
+
+    def advance(self) -> None:
+        """Do one optimiser step and everything that belongs to it."""
+        begin, before = time.perf_counter(), self._wall
+        loss, grad_norm, lr = self._train_step()
+        self._wall = before + time.perf_counter() - begin
+        self._after_step(loss, grad_norm, lr)
+        self._wall = before + time.perf_counter() - begin
 
     def _train_step(self) -> tuple[float, float, float]:
         share = lr_share(self.recipe.schedule, self.step.tokens, self.total)

@@ -41,7 +41,7 @@ class Size:
 
 SIZES = (
     Size("wide", 1040, 460, 34, 142, 10),
-    Size("medium", 720, 430, 34, 136, 7),
+    Size("medium", 720, 430, 34, 148, 7),
     Size("narrow", 360, 370, 28, 108, 4),
 )
 

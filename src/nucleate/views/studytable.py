@@ -7,6 +7,7 @@ import statistics
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nucleate.core import Assessment, Verdict
@@ -15,6 +16,7 @@ from nucleate.views.labels import SHARP, level_name, level_rank, number, span
 from nucleate.views.rows import never_left_chance
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from nucleate.views.analysis import Analysis
@@ -57,6 +59,32 @@ class StudyRow:
             _widths(self.width),
             ", ".join(f"{count}/{self.num_runs} {verdict}" for verdict, count in self.verdicts),
         )
+
+
+def print_study_table(
+    runs: Sequence[str | Path], *, markdown: bool = False, console: Console | None = None
+) -> None:
+    """Print the table of the levels' primary metrics over several run folders.
+
+    Args:
+        runs: Run folders that differ in their seeds only.
+        markdown: Print plain Markdown instead of a table for the terminal.
+        console: Where to print; standard output by default.
+
+    Raises:
+        RunFolderError: One of them is no run folder.
+    """
+    from rich.console import Console
+
+    from nucleate.store import Run
+    from nucleate.views.analysis import analyse
+
+    rows = study_rows([analyse(Run.open(run)) for run in runs], only_primary=True)
+    out = console or Console()
+    if markdown:
+        out.print(to_markdown(rows), markup=False, highlight=False, soft_wrap=True)
+    else:
+        out.print(to_rich(rows))
 
 
 def study_rows(runs: Sequence[Analysis], *, only_primary: bool = False) -> list[StudyRow]:

@@ -164,7 +164,7 @@ def _heading(out: Console, title: str, note: str) -> None:
 def _table(*columns: str, justify_rest: str = "right") -> Table:
     from rich.table import Table
 
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     left = 3 if "verdict" in columns else 1
     for index, column in enumerate(columns):
         right = index >= left and justify_rest == "right"

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+from nucleate.core import Level, Verdict
+from nucleate.store import Run
+from nucleate.views.analysis import CACHE, analyse, fingerprint, primary_metrics
+from nucleate.views.rows import grouped, verdict_rows
+
+
+def test_the_synthetic_run_is_judged_as_it_was_made(analysis):
+    verdicts = {metric: found.verdict for metric, found in analysis.assessments.items()}
+    assert verdicts["agreement.attractor.accuracy"] is Verdict.TRANSITION_CANDIDATE
+    assert verdicts["cause.all.accuracy"] is Verdict.BROAD_RISE
+    assert verdicts["state.where.accuracy"] is Verdict.SMOOTH
+    found = analysis.assessments["agreement.attractor.accuracy"]
+    assert found.lo < 6.1e5 < found.hi
+    assert analysis.primary[Level.NARRATIVE] == "state.where.accuracy"
+    assert analysis.claims
+
+
+def test_the_cache_gives_the_same_analysis(run_path, analysis):
+    assert (run_path / CACHE).exists()
+    # Compared as text, because NaN equals nothing.
+    assert repr(analyse(Run.open(run_path))) == repr(analysis)
+
+
+def test_a_cache_of_other_readings_or_a_damaged_one_is_not_believed(
+    run_path, analysis, tmp_path, monkeypatch
+):
+    copy = tmp_path / "copy"
+    shutil.copytree(run_path, copy)
+    content = json.loads((copy / CACHE).read_text())
+    calls = []
+
+    def assess(curves):
+        calls.append(len(curves))
+        return dict(analysis.assessments)
+
+    monkeypatch.setattr("nucleate.detect.assess_curves", assess)
+    analyse(Run.open(copy))
+    assert not calls
+    odd = {"agreement.simple.accuracy": {"metric": "x", "verdict": "marvellous"}}
+    for broken in (
+        "",
+        "[1]",
+        "{",
+        json.dumps({**content, "readings": "other"}),
+        json.dumps({**content, "assessments": odd}),
+    ):
+        (copy / CACHE).write_text(broken)
+        analyse(Run.open(copy))
+    assert len(calls) == 5
+    assert json.loads((copy / CACHE).read_text())["readings"] == content["readings"]
+
+
+def test_fingerprint_follows_the_values(analysis):
+    fewer = dict(list(analysis.curves.items())[1:])
+    assert fingerprint(fewer) != fingerprint(analysis.curves)
+
+
+def test_primary_metrics(analysis):
+    by_stem = primary_metrics(analysis.curves, {"syntax": "agreement.simple"})
+    assert by_stem == {Level.SYNTAX: "agreement.simple.accuracy"}
+    by_name = primary_metrics(analysis.curves, {"syntax": "agreement.relative.accuracy"})
+    assert by_name == {Level.SYNTAX: "agreement.relative.accuracy"}
+    found = primary_metrics(analysis.curves, {"syntax": "missing"})
+    assert found[Level.COOCCURRENCE] == "ngram.bigram.kl"
+    assert list(found) == sorted(found, key=list(Level).index)
+
+
+def test_rows_are_sorted_and_say_what_is_not_sharp(analysis):
+    rows = verdict_rows(analysis)
+    assert [row.level_index for row in rows] == sorted(row.level_index for row in rows)
+    says = {row.metric: row.says for row in rows}
+    assert says["state.where.accuracy"] == "never left chance"
+    assert says["ngram.bigram.kl"] == "broad fall"
+    groups = dict(grouped(rows))
+    assert groups["never left chance"] == ["state.holder", "state.where"]
+    sharp = [row for row in rows if row.sharp]
+    assert sharp
+    assert all(row.p is not None and row.q is not None for row in sharp)
