@@ -1,4 +1,4 @@
-"""Published curves: Pythia's evaluations (EleutherAI/pythia, Apache-2.0), science notes T3 and T5."""
+"""Pythia's published evaluations (EleutherAI/pythia, Apache-2.0): science notes T3 and T5."""
 
 from __future__ import annotations
 

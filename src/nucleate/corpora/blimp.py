@@ -10,6 +10,7 @@ import json
 import os
 import random
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,9 +47,15 @@ def find_data_folder() -> Path | None:
 
 
 def find_blimp() -> Path | None:
-    """Return the folder ``blimp`` of the data folder, None when there is none."""
+    """Return the folder ``blimp`` of the data folder, None when there is none that can be read.
+
+    Parquet needs pyarrow, of the extra ``data``.
+    """
     data = find_data_folder()
-    return data / "blimp" if data and (data / "blimp").is_dir() else None
+    folder = data / "blimp" if data else None
+    if folder is None or not folder.is_dir():
+        return None
+    return folder if any(folder.glob("*.jsonl")) or find_spec("pyarrow") else None
 
 
 def read_blimp(
@@ -81,8 +88,8 @@ def read_blimp(
         raise DataError("folder holds no minimal pairs", where=folder, expected="*.parquet *.jsonl")
     by_paradigm: dict[str, list[MinimalPair]] = {}
     columns = tuple(dict.fromkeys(("paradigm", "good", "bad", by)))
-    read = _read_table if tables else _read_lines
-    for file in tables or lines:
+    read = _read_lines if lines else _read_table
+    for file in lines or tables:
         for where, row in read(file, columns):
             if not all(isinstance(text, str) and text.strip() for text in row.values()):
                 raise DataError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,10 +37,14 @@ class NgramModel:
     def __init__(self, tokens: Tokens, vocab_size: int, order: int = 3) -> None:
         tokens = np.asarray(tokens, dtype=np.int64)
         if len(tokens) < order:
-            raise DataError("sample is too short for n-grams", got=len(tokens), expected=f"≥{order}")
+            raise DataError(
+                "sample is too short for n-grams", got=len(tokens), expected=f"≥{order}"
+            )
         if tokens.min() < 0 or tokens.max() >= vocab_size:
             got = int(tokens.max())
-            raise DataError("token lies outside the vocabulary", got=got, expected=f"< {vocab_size}")
+            raise DataError(
+                "token lies outside the vocabulary", got=got, expected=f"< {vocab_size}"
+            )
         self.vocab_size, self.order = vocab_size, order
         counts = np.bincount(tokens, minlength=vocab_size).astype(np.float64) + 1
         self.unigram: Floats = counts / counts.sum()
@@ -72,15 +75,19 @@ class NgramModel:
                 p[types] += extra
         return p
 
+    def probabilities(self, context: tuple[int, ...], length: int, words: Tokens) -> Floats:
+        """Return p_{length+1}(words | the last `length` tokens of `context`), one for each word."""
+        p = self.unigram[words]
+        for shorter in range(1, length + 1):
+            weight, types, extra = self.backoff(context, shorter)
+            if len(types):
+                place = np.minimum(np.searchsorted(types, words), len(types) - 1)
+                p = p * weight + np.where(types[place] == words, extra[place], 0.0)
+        return p
+
     def log_prob(self, context: tuple[int, ...], token: int) -> float:
         """Return log p(token | context) of the longest order, in nats."""
-        p = float(self.unigram[token])
-        for length in range(1, self.order):
-            weight, types, extra = self.backoff(context, length)
-            place = int(np.searchsorted(types, token))
-            seen = place < len(types) and types[place] == token
-            p = p * weight + (float(extra[place]) if seen else 0.0)
-        return math.log(p)
+        return float(np.log(self.probabilities(context, self.order - 1, np.array([token]))[0]))
 
 
 @dataclass(frozen=True, slots=True)

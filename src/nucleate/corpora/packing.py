@@ -13,6 +13,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nucleate.core.errors import DataError
+
 Tokens = NDArray[np.int64]
 
 
@@ -30,9 +32,14 @@ class DocumentShards:
         documents: Token ids of each document.
         eos: Id written after each document.
         seed: Seed of the order.
+
+    Raises:
+        DataError: There is no document.
     """
 
     def __init__(self, documents: Sequence[Tokens], eos: int, seed: int) -> None:
+        if not documents:
+            raise DataError("there is no document to train on", where="DocumentShards")
         self._documents = [np.append(document, eos) for document in documents]
         self._seed = seed
         self.tokens_per_epoch = sum(len(document) for document in self._documents)

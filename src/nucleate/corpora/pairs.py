@@ -109,7 +109,8 @@ def _order_pairs(
     prose: Sequence[Prose], number: int, rng: random.Random, fits: Callable[[Sequence[str]], bool]
 ) -> tuple[list[MinimalPair], list[MinimalPair]]:
     found = windows(prose, rng, fits, smallest=1 + _MOVED[0], largest=1 + _MOVED[1])
-    by_sentence, by_block = [], []
+    by_sentence: list[MinimalPair] = []
+    by_block: list[MinimalPair] = []
     for document, (lead, *moved) in spread(found, number):
         good = " ".join([lead, *moved])
         for pairs, size, condition in (

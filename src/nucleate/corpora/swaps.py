@@ -15,6 +15,7 @@ import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from nucleate.corpora.items import ContextPair
 from nucleate.corpora.sentences import ABBREVIATIONS, LONGEST_TEXT
@@ -57,7 +58,7 @@ def find_names(text: str) -> set[str]:
         if count >= 2 and len(word) > 1 and word.istitle() and word in inside
         if word.lower() not in counts and word.lower() not in _CALENDAR | ABBREVIATIONS
     } - set(_POSSESSED.findall(text))
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         left, right, between = before.group(), after.group(), text[before.end() : after.start()]
         if right in candidates and between.isspace() and left.lower() in _ARTICLES:
             candidates.discard(right)

@@ -7,12 +7,11 @@ from numpy.typing import NDArray
 
 from nucleate.detect import atoms
 from nucleate.detect.calibration import tail_probability
-from nucleate.detect.covariance import Hyper, noise_covariance
+from nucleate.detect.covariance import SLOPES, Hyper, noise_covariance
 
 Array = NDArray[np.float64]
 
 RHOS = (0.0, 0.4, 0.7, 0.85)
-SLOPES = (-0.6, 0.0, 0.6)
 WIDTHS = (0.1, 0.5, 1.2, 2.5)
 
 

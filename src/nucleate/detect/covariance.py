@@ -23,7 +23,7 @@ RATIOS = (0.0, 1.0, 10.0, 1e2, 1e3, 1e4, 1e5, 1e6)
 RHOS = (0.0, 0.35, 0.65)
 """Correlation of the noise of neighbouring readings."""
 
-SLOPES = (-0.6, 0.0, 0.6)
+SLOPES = (-0.5, -0.25, 0.0, 0.25, 0.5)
 """Change of log10 noise standard deviation per decade of steps."""
 
 

@@ -169,7 +169,9 @@ def _without_spikes(series: Series, cache: GridCache) -> tuple[Series, tuple[flo
     kept, spikes = series, []
     for _ in range(MAX_SPIKES):
         grid = cache.calibration(kept.x).grid
-        fit = grid.fit(kept.y[:, None], bumps=True)
+        plain = grid.fit(kept.y[:, None])
+        slopes = {0.0, grid.hypers[int(plain.null_hyper[0])].slope}
+        fit = grid.fit(kept.y[:, None], bump_slopes=slopes)
         gain = float(fit.bump[0] - max(fit.null[0], fit.event[0] + 1.0))
         covered = grid.bump_cover[int(fit.bump_atom[0])]
         if fit.bump[0] - fit.null[0] < SPIKE_GAIN or gain < 0.0:

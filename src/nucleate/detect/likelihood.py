@@ -9,7 +9,7 @@ Legend: n readings, m = n − 2, d atoms, s curves.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,13 +112,17 @@ class Grid:
         }
 
     def fit(
-        self, curves_ns: Array, *, bumps: bool = False, settings: Sequence[int] | None = None
+        self,
+        curves_ns: Array,
+        *,
+        bump_slopes: Collection[float] = (),
+        settings: Sequence[int] | None = None,
     ) -> Fit:
         """Return the best null and event of each column of `curves_ns`, shape ``(n, s)``.
 
         Args:
             curves_ns: Curves as columns.
-            bumps: Look for spikes too.
+            bump_slopes: Look for spikes too, under these settings of the noise slope (slow).
             settings: Indices of the null's settings to consider (all by default).
         """
         num = curves_ns.shape[1]
@@ -131,8 +135,7 @@ class Grid:
             rss = np.maximum(np.sum(white_ms**2, axis=0), 1e-300)
             residual_ns = white.project_mn.T @ white_ms
             rows = self._rows[index]
-            # Spikes are searched under even noise only, which is cheaper and errs towards none.
-            if bumps and self.hypers[index].slope == 0.0:
+            if self.hypers[index].slope in bump_slopes:
                 norms = white.inverse_norms(self.bumps)
                 rows = {**rows, "bump": self.bumps * norms[:, None]}
             for name, rows_dn in rows.items():

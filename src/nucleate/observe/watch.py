@@ -8,13 +8,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from nucleate.core import Event, Reading, Step, UserError
+from nucleate.core import Reading, Step, UserError
 from nucleate.models import flops_per_token
 from nucleate.observe.neutral import bare
 from nucleate.observe.observer import Observer
 from nucleate.observe.schedule import ProbeSettings, log_spaced, make_schedule
 from nucleate.probes.suites import Suite
 from nucleate.store import Manifest, RunWriter
+
+MIN_TEXTS = 50
 
 
 class Watch:
@@ -91,7 +93,7 @@ def watch(
         model: A causal `transformers` model, compiled or wrapped by DDP or not.
         tokenizer: Its tokenizer.
         run: The run folder to create.
-        texts: Held-out documents to make probes from (at least 50 of a few sentences).
+        texts: Held-out documents to make probes from (at least `MIN_TEXTS`).
         suite: A suite of one's own instead.
         total_tokens: Planned length of the run; with it the cost cap can be kept.
         context: Longest probe sequence, in tokens.
@@ -134,20 +136,28 @@ def watch(
 def _suite_of_texts(
     texts: Sequence[str], tokenizer: Any, settings: ProbeSettings, context: int
 ) -> Suite:
-    from nucleate.corpora.text import split_documents
+    import numpy as np
+
+    from nucleate.corpora.blimp import find_blimp
+    from nucleate.corpora.text import Documents
     from nucleate.probes.text_suite import text_suite
 
-    if len(texts) < 50:
+    if len(texts) < MIN_TEXTS:
         raise UserError(
             "watch needs something to probe with",
             got=len(texts),
-            expected="at least 50 held-out texts, or a suite",
+            expected=f"at least {MIN_TEXTS} held-out texts, or a suite",
             fix="pass texts=[…] or suite=…",
         )
-    documents = split_documents(texts, held_out_share=0.5)
-    sample = tokenizer(list(documents.train), add_special_tokens=False)["input_ids"]
-    stream = [token for ids in sample for token in (*ids, tokenizer.eos_token_id)]
-    suite, _ = text_suite(
-        documents, tokenizer, stream, items=settings.items, context=context, blimp="auto"
+    # One half stands for the corpus in the n-gram models, the other half is asked about.
+    documents = Documents(tuple(texts[::2]), tuple(texts[1::2]), key="")
+    encoded = tokenizer(list(documents.train), add_special_tokens=False)["input_ids"]
+    sample = [token for ids in encoded for token in (*ids, tokenizer.eos_token_id)]
+    return text_suite(
+        documents,
+        tokenizer,
+        training_sample=np.array(sample, dtype=np.int64),
+        items=settings.items,
+        context=context,
+        blimp=find_blimp(),
     )
-    return suite

@@ -17,12 +17,16 @@ from nucleate.corpora.ngrams import NgramModel
 from nucleate.corpora.packing import Tokens
 from nucleate.corpora.pairs import FEWEST, make_text_pairs
 from nucleate.corpora.text import Documents
+from nucleate.corpora.tokenizer import begin_token, encode
 from nucleate.probes.baseline import NgramView
 from nucleate.probes.behaviour.alignment import AlignmentItems
 from nucleate.probes.behaviour.pairs import PairItems
 from nucleate.probes.behaviour.position import PositionItems
 from nucleate.probes.registry import Probe, get_probe
 from nucleate.probes.suites import Suite
+
+MOST_SAMPLE = 1_000_000
+"""Training tokens that n-grams are counted in."""
 
 LONGEST_PAIR = 128
 """Most tokens of one text of a pair, for the sake of the cost."""
@@ -41,7 +45,7 @@ def text_suite(
     blimp: str | Path | None = None,
     seed: int = 0,
 ) -> Suite:
-    """Build the suite of a text corpus.
+    """Build the suite of a text corpus; its notes say what is missing and what n-grams score.
 
     Cooccurrence is the distance to n-grams of the corpus; syntax is BLiMP where it is present; long
     context is the in-context-learning score. Narrative is the order of blocks of sentences. The
@@ -53,11 +57,13 @@ def text_suite(
     Args:
         documents: Only the held-out ones are read.
         tokenizer: The tokenizer of the models to be measured.
-        training_sample: Tokens of the training corpus, shape ``(n,)``; 200,000 to 1,000,000 do.
+        training_sample: Tokens of the training corpus, shape ``(n,)``; the first `MOST_SAMPLE`
+            are counted.
         items: Dial of every number of items and so of the cost (40,000 to 60,000 forward tokens
             at 160 and context 256, by the length of sentences).
         context: Longest sequence, in tokens; at least 64.
-        blimp: Folder for `read_blimp`; None leaves the syntax level out.
+        blimp: Folder for `read_blimp`, e.g. the one that `find_blimp` finds; None leaves the
+            syntax level out.
         seed: Seed of every choice.
 
     Raises:
@@ -71,7 +77,8 @@ def text_suite(
             got=f"items {items}, context {context}",
             expected=f"items ≥ 16, context ≥ {2 * SHORTEST_ROW}",
         )
-    ngrams = NgramModel(training_sample, len(tokenizer))
+    sample = np.asarray(training_sample[:MOST_SAMPLE], dtype=np.int64)
+    ngrams = NgramModel(sample, len(tokenizer))
     rows, notes = _rows(documents.held_out, tokenizer, max(8, items // 4), context, seed)
     few = rows[: max(4, items // 13)]
     parts: list[tuple[Probe, Any]] = [
@@ -87,7 +94,7 @@ def text_suite(
         best = next(kind for kind in _NARRATIVE if kind in present)
         primary[Level.NARRATIVE] = f"coherence.{best}"
     if blimp is None:
-        notes.append("syntax is not measured: no folder of BLiMP pairs was given")
+        notes.append("syntax is not measured: there is no folder of BLiMP pairs")
     else:
         sentences, more = _blimp_pairs(blimp, tokenizer, items, context, seed)
         notes += more
@@ -104,19 +111,19 @@ _NARRATIVE = ("block_order", "sentence_order", "entity_swap", "other_document")
 def _rows(
     texts: Sequence[str], tokenizer: Any, number: int, context: int, seed: int
 ) -> tuple[NDArray[np.int64], list[str]]:
-    """Cut rows from the beginnings of documents, each after an end-of-text token.
+    """Cut rows from the beginnings of documents, each after the token that begins a text.
 
     Where too few documents are `context` long, shorter rows are cut from more documents: late
     positions must see the same document as early ones, or there is no context to use.
     """
     rng = random.Random(f"text-rows-{seed}")
     chosen = rng.sample(list(texts), min(len(texts), 20 * number))
-    encoded = tokenizer(chosen, add_special_tokens=False)["input_ids"]
-    eos, size = tokenizer.eos_token_id, context
+    encoded = encode(tokenizer, chosen)
+    begin, size = begin_token(tokenizer), context
     enough = min(number, max(1, len(encoded) // 2))
     while size > SHORTEST_ROW and sum(len(ids) >= size - 1 for ids in encoded) < enough:
         size = max(SHORTEST_ROW, size * 3 // 4)
-    whole = [[eos, *ids[: size - 1]] for ids in encoded if len(ids) >= size - 1][:number]
+    whole = [[begin, *ids[: size - 1]] for ids in encoded if len(ids) >= size - 1][:number]
     if not whole:
         raise DataError(
             "held-out documents are too short",
@@ -135,7 +142,7 @@ def _coherence_pairs(
     texts: Sequence[str], tokenizer: Any, items: int, context: int, seed: int
 ) -> tuple[list[ContextPair | MinimalPair], list[str]]:
     def length(text: str) -> int:
-        return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+        return len(encode(tokenizer, [text])[0])
 
     made = make_text_pairs(
         texts,
@@ -146,8 +153,8 @@ def _coherence_pairs(
         seed=seed,
         length=length,
     )
-    pairs = [*made.sentence_order, *made.block_order, *made.entity_swap, *made.other_document]
-    return pairs, list(made.notes)
+    orders = (*made.sentence_order, *made.block_order)
+    return [*orders, *made.entity_swap, *made.other_document], list(made.notes)
 
 
 def _blimp_pairs(
@@ -155,11 +162,9 @@ def _blimp_pairs(
 ) -> tuple[list[MinimalPair], list[str]]:
     """Take as many pairs of each paradigm as make about as many as `items`."""
     paradigms = len(read_blimp(folder, per_paradigm=1))
-    chosen = read_blimp(folder, per_paradigm=max(1, round(items / paradigms)), seed=seed, by="field")
-    lengths = [
-        max(map(len, tokenizer([pair.good, pair.bad], add_special_tokens=False)["input_ids"]))
-        for pair in chosen
-    ]
+    each = max(1, round(items / paradigms))
+    chosen = read_blimp(folder, per_paradigm=each, seed=seed, by="field")
+    lengths = [max(map(len, encode(tokenizer, [pair.good, pair.bad]))) for pair in chosen]
     fitting = [pair for pair, size in zip(chosen, lengths, strict=True) if size < context]
     left_out = len(chosen) - len(fitting)
     if not fitting:
@@ -175,5 +180,7 @@ def _baselines(parts: Sequence[tuple[Probe, Any]], ngrams: NgramModel) -> list[s
             for reading in probe.measure(view, items):
                 scored = f"{reading.value:.2f} ± {reading.se:.2f}"
                 if reading.metric.endswith("accuracy") and reading.n >= 2 * FEWEST:
-                    notes.append(f"a trigram model of the corpus scores {scored} on {reading.metric}")
+                    notes.append(
+                        f"a trigram model of the corpus scores {scored} on {reading.metric}"
+                    )
     return notes

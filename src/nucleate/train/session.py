@@ -54,7 +54,7 @@ def run(
         primary={str(level): stem for level, stem in workload.suite.primary.items()},
     )
     with RunWriter.create(path, manifest) as writer:
-        for note in workload.notes:
+        for note in workload.suite.notes:
             writer.event(Event(Step(0, 0), "note", note))
         workload.tokenizer.save_pretrained(path / "tokenizer")
         Loop(recipe, workload, writer, listener=listener, observed=observed).run()

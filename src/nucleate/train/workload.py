@@ -10,6 +10,9 @@ from nucleate.corpora.packing import Shards
 from nucleate.probes.suites import Suite
 from nucleate.train.recipe import Recipe, StoryWorldCorpus, TextCorpus
 
+NGRAM_SAMPLE = 1_000_000
+"""Training tokens that the n-gram models are counted on."""
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -17,14 +20,12 @@ class Workload:
 
     Attributes:
         facts: What was counted about the corpus, for the run folder and the report.
-        notes: What a reader of the run should know.
     """
 
     tokenizer: Any
     shards: Shards
     suite: Suite
     facts: dict[str, int | str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
 
 
 def build_workload(recipe: Recipe, cache: Path | None = None) -> Workload:
@@ -84,13 +85,13 @@ def _text_workload(recipe: Recipe, corpus: TextCorpus, cache: Path | None) -> Wo
     shards = DocumentShards(
         [np.array(ids, dtype=np.int64) for ids in encoded], tokenizer.eos_token_id, recipe.seed
     )
-    suite, notes = text_suite(
+    suite = text_suite(
         documents,
         tokenizer,
-        shards.shard(0),
+        training_sample=shards.shard(0)[:NGRAM_SAMPLE],
         items=recipe.probes.items,
         context=recipe.context,
-        blimp=corpus.blimp,
+        blimp=_blimp_folder(corpus.blimp),
     )
     return Workload(
         tokenizer=tokenizer,
@@ -103,5 +104,12 @@ def _text_workload(recipe: Recipe, corpus: TextCorpus, cache: Path | None) -> Wo
             "tokens per epoch": shards.tokens_per_epoch,
             "vocabulary": len(tokenizer),
         },
-        notes=notes,
     )
+
+
+def _blimp_folder(wish: str) -> Path | None:
+    from nucleate.corpora.blimp import find_blimp
+
+    if wish == "auto":
+        return find_blimp()
+    return None if wish == "none" else Path(wish)

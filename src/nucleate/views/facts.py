@@ -52,7 +52,9 @@ def costs(ledger: Sequence[LedgerEntry]) -> Costs:
         probe_time=sum(entry.seconds for entry in probes) / sum(times)
         if probes and times and sum(times)
         else math.nan,
-        marks=tuple(mark for mark in Mark if any(entry.mark is mark for entry in ledger)),
+        marks=tuple(
+            mark for mark in Mark if any(entry.mark is mark and entry.flops for entry in ledger)
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from nucleate.core import Level, Verdict, measure_of
 from nucleate.core.units import si, tokens
@@ -26,16 +27,25 @@ METRIC_NAMES = {
     "ngram.trigram": "trigram statistics",
     "agreement.simple": "simple agreement",
     "agreement.attractor": "agreement across an attractor",
+    "agreement.matched": "agreement past a matching noun",
     "agreement.relative": "agreement across a relative clause",
+    "agreement.relative_matched": "agreement past a matching relative clause",
     "cause": "causal consistency",
     "fact.common": "recall of common facts",
     "fact.middle": "recall of facts of middling frequency",
     "fact.rare": "recall of rare facts",
     "state.where": "tracking where characters are",
+    "state.where_near": "where characters are, last mention right",
+    "state.where_far": "where characters are, last mention wrong",
     "state.holder": "tracking who holds what",
-    "order": "order of events",
-    "contradiction": "spotting contradictions",
-    "song": "song completion",
+    "state.holder_near": "who holds what, last mention right",
+    "state.holder_far": "who holds what, last mention wrong",
+    "ending": "endings that follow the plot",
+    "coherence.order": "order of events",
+    "coherence.contradiction": "spotting contradictions",
+    "refrain": "copying a refrain",
+    "loss.held_out": "loss on held-out text",
+    "loss.in_context": "in-context learning score",
 }
 """Plain words for the stems of the embedded suite; other metrics are named by their stem."""
 
@@ -66,6 +76,13 @@ def metric_name(metric: str) -> str:
     'agreement across an attractor'
     """
     stem = stem_of(metric).removesuffix(".all")
+    if place := re.fullmatch(r"loss\.at(\d+)_(\d+)", stem):
+        if place[1] == place[2]:
+            return f"loss at position {place[1]}"
+        return f"loss at positions {place[1]}–{place[2]}"
+    if place := re.fullmatch(r"(state\.\w+)_d(\d+)_(\d+|up)", stem):
+        words = f"{place[2]}–{place[3]} words" if place[3] != "up" else f"{place[2]} words or more"
+        return f"{metric_name(place[1] + '.')}, {words} later"
     return METRIC_NAMES.get(stem, stem.replace(".", " · ").replace("_", " "))
 
 
@@ -124,4 +141,4 @@ def probability(value: float | None) -> str:
 def measure_name(metric: str) -> str:
     """Return the measure of a metric in words."""
     measure = measure_of(metric)
-    return "KL divergence" if measure == "kl" else measure.replace("_", " ")
+    return {"kl": "KL divergence", "nll": "loss"}.get(measure, measure.replace("_", " "))

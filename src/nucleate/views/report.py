@@ -16,7 +16,7 @@ from nucleate.views.charts import ladder, token_domain
 from nucleate.views.facts import costs, created, happenings, reproduce, settings_text
 from nucleate.views.losschart import loss_chart
 from nucleate.views.panels import families, lane, panel
-from nucleate.views.rows import by_metric, grouped, verdict_rows
+from nucleate.views.rows import MOVED, by_metric, grouped, verdict_rows
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -99,6 +99,7 @@ def _content(run: Run, found: Analysis) -> dict[str, Any]:
         "rows": rows,
         "lanes": {id(row): lane(domain, row) for row in rows} if domain else {},
         "grouped": grouped(rows),
+        "moved": MOVED,
         "first": by_metric(rows),
         "unresolved": any(phase.name == "unresolved" for phase in found.phases),
         "levels": [str(level) for level in found.primary],

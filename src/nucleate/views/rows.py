@@ -19,14 +19,18 @@ GLYPHS = {
     Verdict.TRANSITION_CANDIDATE: "candidate",
     Verdict.STEP_LIKE: "step",
     Verdict.KINK: "kink",
+    Verdict.METRIC_ARTEFACT: "artefact",
     Verdict.BROAD_RISE: "broad",
     Verdict.SMOOTH: "flat",
-    Verdict.METRIC_ARTEFACT: "artefact",
     Verdict.UNRESOLVED: "unknown",
 }
 
 LAST_READINGS = 5
 """Readings at the end of a curve that decide whether it stands at chance."""
+
+MOVED = 8.0
+"""Standard errors between the lowest and the highest reading that noise alone does not reach:
+the range of 100 independent normal numbers exceeds 7.2 in one case of a thousand (simulated)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class VerdictRow:
         amplitude: In `unit`.
         p, q: None where no sharp change is claimed.
         at_chance: Whether the metric never left chance.
+        unexplained: Whether the readings move although no change was found, see `moves`.
         note: The detector's sentence.
     """
 
@@ -56,6 +61,7 @@ class VerdictRow:
     p: float | None
     q: float | None
     at_chance: bool
+    unexplained: bool
     note: str
 
     @property
@@ -71,16 +77,26 @@ class VerdictRow:
     @property
     def says(self) -> str:
         """The verdict, with what else is known of a curve that is not sharp."""
-        if self.at_chance:
+        if self.at_chance and not self.unexplained:
             return "never left chance"
+        if self.unexplained:
+            return "moves, no verdict"
         if self.verdict is Verdict.SMOOTH:
-            return "no change"
+            return "no change shown"
         falls = self.verdict is Verdict.BROAD_RISE and self.amplitude < 0
         return "broad fall" if falls else str(self.verdict)
 
     @property
+    def amplitude_unit(self) -> str:
+        """Unit of the amplitude; for a kink it is a change of slope, per decade of tokens."""
+        unit = "" if self.unit == "fraction" else self.unit
+        return f"{unit or 'share'} per decade" if self.verdict is Verdict.KINK else unit
+
+    @property
     def glyph(self) -> str:
         """Name of the small drawing beside the verdict."""
+        if self.unexplained:
+            return GLYPHS[Verdict.UNRESOLVED]
         return "fall" if self.says == "broad fall" else GLYPHS[self.verdict]
 
     @property
@@ -111,17 +127,41 @@ def verdict_rows(analysis: Analysis) -> list[VerdictRow]:
 
 
 def never_left_chance(curve: Curve, found: Assessment) -> bool:
-    """Return whether a curve without any change ends within two standard errors of its chance."""
+    """Return whether a curve without any change stands at its chance from beginning to end.
+
+    Its last readings average to within two standard errors of chance, and one reading at most
+    stands beyond three.
+    """
     if found.verdict is not Verdict.SMOOTH or not math.isfinite(curve.chance):
         return False
-    values = np.array(curve.values[-LAST_READINGS:], dtype=np.float64)
-    errors = np.array(curve.se[-LAST_READINGS:], dtype=np.float64)
-    values, errors = values[np.isfinite(values)], errors[np.isfinite(errors)]
-    if not values.size:
+    values = np.array(curve.values, dtype=np.float64)
+    away = np.abs(values[np.isfinite(values)] - curve.chance)
+    if not away.size:
         return False
     # The same items are asked each time, so averaging readings does not shrink their error.
-    error = float(np.median(errors)) if errors.size else 0.01
-    return abs(float(values.mean()) - curve.chance) <= 2.0 * error
+    error = _typical_error(curve)
+    at_end = abs(float(np.nanmean(values[-LAST_READINGS:])) - curve.chance)
+    return at_end <= 2.0 * error and int(np.sum(away > 3.0 * error)) <= 1
+
+
+def moves(curve: Curve, found: Assessment) -> bool:
+    """Return whether a curve on which no change was found moves by more than its error bars.
+
+    Then "no change" would be untrue: a hump that comes back, or a rise just before the end.
+    """
+    values = np.array(curve.values, dtype=np.float64)
+    values = values[np.isfinite(values)]
+    known = any(math.isfinite(error) for error in curve.se)
+    if found.verdict is not Verdict.SMOOTH or not values.size or not known:
+        return False
+    return float(np.ptp(values)) > MOVED * _typical_error(curve)
+
+
+def _typical_error(curve: Curve) -> float:
+    """Return the median standard error; a hundredth where none is known."""
+    errors = np.array(curve.se, dtype=np.float64)
+    errors = errors[np.isfinite(errors)]
+    return float(np.median(errors)) if errors.size else 0.01
 
 
 def grouped(rows: Sequence[VerdictRow]) -> list[tuple[str, list[str]]]:
@@ -157,6 +197,11 @@ def by_metric(rows: Sequence[VerdictRow]) -> Mapping[str, VerdictRow]:
     return {row.metric: row for row in reversed(rows)}
 
 
+def overall(found: Assessment, curve: Curve) -> VerdictRow:
+    """Return one row for a whole curve, whatever the number of its transitions."""
+    return _row(found, found, curve)
+
+
 def _rows_of(found: Assessment, curve: Curve) -> list[VerdictRow]:
     changes: list[Assessment | Transition] = list(found.transitions) or [found]
     return [_row(found, change, curve) for change in changes]
@@ -182,5 +227,6 @@ def _row(found: Assessment, change: Assessment | Transition, curve: Curve) -> Ve
         p=p,
         q=q,
         at_chance=never_left_chance(curve, found),
+        unexplained=moves(curve, found),
         note=found.note,
     )

@@ -16,7 +16,7 @@ from nucleate.views.labels import (
     span,
     stem_of,
 )
-from nucleate.views.rows import never_left_chance
+from nucleate.views.rows import moves, never_left_chance
 
 NEAR_CHANCE = 0.08
 """Share of the way from chance to the ceiling below which a start counts as chance."""
@@ -113,17 +113,17 @@ def _start(found: Assessment, curve: Curve) -> str:
 
 
 def _nothing_sharp(assessments: Mapping[str, Assessment], told: Sequence[Assessment]) -> str:
-    elsewhere = [found for found in assessments.values() if found.verdict in SHARP]
+    sharp = [found for found in assessments.values() if found.verdict in SHARP]
+    stems = {stem_of(found.metric): found for found in reversed(_sharpest_first(sharp))}
+    elsewhere = _sharpest_first(list(stems.values()))
     if not elsewhere:
-        return (
-            f"No sharp change is shown in any of {_counted(len(assessments), 'metric')}: "
-            "what moved is compatible with a smooth trend."
-        )
-    names = _listed([f"{_named(found.metric)} ({found.verdict})" for found in elsewhere[:MOST]])
-    more = f" and {len(elsewhere) - MOST} more" if len(elsewhere) > MOST else ""
+        return f"No sharp change is shown in any metric ({len(assessments)} assessed)."
+    parts = [f"{_named(found.metric)} ({found.verdict})" for found in elsewhere[:MOST]]
+    if len(elsewhere) > MOST:
+        parts.append(f"{len(elsewhere) - MOST} more")
     return (
-        f"No sharp change is shown in the primary metric of any of {_counted(len(told), 'level')}; "
-        f"outside them, {names}{more} changed sharply."
+        f"No sharp change is shown in the primary metric of any level ({len(told)} assessed); "
+        f"outside them, {_listed(parts)} changed sharply."
     )
 
 
@@ -133,13 +133,20 @@ def _rest_sentence(
     broad = [found for found in rest if found.verdict is Verdict.BROAD_RISE]
     artefacts = [found for found in rest if found.verdict is Verdict.METRIC_ARTEFACT]
     never = [found for found in rest if never_left_chance(curves[found.metric], found)]
-    flat = [found for found in rest if found.verdict is Verdict.SMOOTH and found not in never]
+    moving = [found for found in rest if moves(curves[found.metric], found)]
+    never = [found for found in never if found not in moving]
+    still = [found for found in rest if found.verdict is Verdict.SMOOTH]
+    flat = [found for found in still if found not in never and found not in moving]
     clauses = [_broad_clause(broad)] if broad else []
     if artefacts:
         names = _listed([_named(found.metric) for found in artefacts])
-        clauses.append(f"the jump of {names} is a metric artefact: its margin moved smoothly")
+        clauses.append(
+            f"the jump of {names} is a metric artefact: its margin shows no sharp change"
+        )
+    if moving:
+        clauses.append(f"{_names(moving)} moved by more than the error bars without a verdict")
     if flat:
-        clauses.append(f"{_names(flat)} showed no change beyond noise")
+        clauses.append(f"no change is shown for {_names(flat)}")
     when = f"when training {_ended(status)} {in_tokens(tokens)} tokens"
     if never:
         clauses.append(f"{_names(never)} had not left chance {when}")
@@ -149,13 +156,21 @@ def _rest_sentence(
 
 def _broad_clause(broad: Sequence[Assessment]) -> str:
     parts = [
-        f"{_named(found.metric)} {'rose' if found.end >= found.start else 'fell'} broadly over "
-        f"{found.width:.2f} decades around {in_tokens(found.at)}"
+        f"{_named(found.metric)} {_manner(found)} over {found.width:.2f} decades "
+        f"around {in_tokens(found.at)}"
         for found in broad[:MOST]
     ]
     if len(broad) > MOST:
         parts.append(f"{len(broad) - MOST} more metrics changed broadly")
     return _listed(parts)
+
+
+def _manner(found: Assessment) -> str:
+    """Say how a curve changed: a narrow change that was not shown to be sharp is not broad."""
+    from nucleate.detect import MAX_WIDTH
+
+    verb = "rose" if found.end >= found.start else "fell"
+    return f"{verb} broadly" if found.width > MAX_WIDTH else f"{verb}, not shown to be sharp,"
 
 
 def _where_it_stands(tokens: float, status: str) -> str:
@@ -167,12 +182,12 @@ def _ended(status: str) -> str:
 
 
 def _named(metric: str) -> str:
-    """Name a metric; an accuracy goes without saying."""
+    """Name a metric; an accuracy goes without saying, and so does what its name says already."""
     measure = measure_name(metric)
     name = metric_name(metric)
     if measure == "KL divergence":
         return f"divergence from {name}"
-    return name if measure == "accuracy" else f"{name} ({measure})"
+    return name if measure in ("accuracy", "loss", "score") else f"{name} ({measure})"
 
 
 def _names(found: Sequence[Assessment]) -> str:
@@ -184,10 +199,6 @@ def _names(found: Sequence[Assessment]) -> str:
 
 def _unit(curve: Curve) -> str:
     return f" {curve.unit}" if curve.unit and curve.unit != "fraction" else ""
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _listed(parts: Sequence[str]) -> str:

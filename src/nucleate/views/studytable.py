@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nucleate.core import Assessment, Verdict
+from nucleate.core import Assessment
 from nucleate.core.units import tokens
 from nucleate.views.labels import SHARP, level_name, level_rank, number, span
-from nucleate.views.rows import never_left_chance
+from nucleate.views.rows import overall
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -147,10 +147,7 @@ def _row(metric: str, level: str, runs: Sequence[Analysis]) -> StudyRow:
 
 
 def _says(run: Analysis, found: Assessment) -> str:
-    if never_left_chance(run.curves[found.metric], found):
-        return "never left chance"
-    falls = found.verdict is Verdict.BROAD_RISE and found.end < found.start
-    return "broad fall" if falls else str(found.verdict)
+    return overall(found, run.curves[found.metric]).says
 
 
 def _middle(values: Sequence[float]) -> tuple[float, float, float] | None:

@@ -46,9 +46,9 @@ ACCURACIES: dict[str, tuple[Level, float, float, int, Shape]] = {
     "fact.rare": (Level.KNOWLEDGE, 1 / 8, 0.9, 240, rise(1.25e6, 0.2)),
     "state.where": (Level.NARRATIVE, 0.5, 1.0, 400, flat),
     "state.holder": (Level.NARRATIVE, 0.5, 1.0, 400, flat),
-    "order": (Level.NARRATIVE, 0.5, 0.78, 300, rise(7e5, 1.3)),
-    "contradiction": (Level.NARRATIVE, 0.5, 0.62, 300, rise(2.2e6, 0.9)),
-    "song.all": (Level.MECHANISM, 1 / 12, 0.97, 240, rise(4.6e5, 0.3)),
+    "coherence.order": (Level.NARRATIVE, 0.5, 0.78, 300, rise(7e5, 1.3)),
+    "coherence.contradiction": (Level.NARRATIVE, 0.5, 0.62, 300, rise(2.2e6, 0.9)),
+    "refrain.all": (Level.LONG_CONTEXT, 1 / 12, 0.97, 240, rise(4.6e5, 0.3)),
 }
 DIVERGENCES = {
     "ngram.unigram": (2.6, 4e4),

@@ -3,10 +3,10 @@ from __future__ import annotations
 import json
 import shutil
 
-from nucleate.core import Level, Verdict
+from nucleate.core import Assessment, Curve, Level, Step, Verdict
 from nucleate.store import Run
 from nucleate.views.analysis import CACHE, analyse, fingerprint, primary_metrics
-from nucleate.views.rows import grouped, verdict_rows
+from nucleate.views.rows import grouped, overall, verdict_rows
 
 
 def test_the_synthetic_run_is_judged_as_it_was_made(analysis):
@@ -68,6 +68,20 @@ def test_primary_metrics(analysis):
     found = primary_metrics(analysis.curves, {"syntax": "missing"})
     assert found[Level.COOCCURRENCE] == "ngram.bigram.kl"
     assert list(found) == sorted(found, key=list(Level).index)
+
+
+def test_a_late_rise_is_neither_at_chance_nor_unchanged():
+    steps = tuple(Step(k, 1000 * 2**k) for k in range(14))
+    metric = "fact.rare.accuracy"
+    smooth = Assessment(metric, Verdict.SMOOTH, start=0.1, end=0.1)
+
+    def row(values):
+        curve = Curve(metric, Level.KNOWLEDGE, "fraction", 0.1, steps, values, (0.04,) * 14)
+        return overall(smooth, curve)
+
+    assert row((0.1,) * 12 + (0.14, 0.08)).says == "never left chance"
+    assert row((0.1,) * 12 + (0.38, 0.53)).says == "moves, no verdict"
+    assert row((0.2,) * 14).says == "no change shown"
 
 
 def test_rows_are_sorted_and_say_what_is_not_sharp(analysis):

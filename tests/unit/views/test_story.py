@@ -65,7 +65,7 @@ def test_a_fall_is_called_a_fall():
 
 def test_nothing_sharp_is_said_plainly():
     first, second = story({CAUSE: BROAD, STATE: NEVER})
-    assert first.startswith("No sharp change is shown in any of 2 metrics")
+    assert first.startswith("No sharp change is shown in any metric (2 assessed)")
     assert "rose broadly" in second
 
 
@@ -83,8 +83,21 @@ def test_flat_away_from_chance_is_not_called_chance():
     away = {STATE: curve(STATE, Level.NARRATIVE, [0.7] * 12)}
     flat = Assessment(STATE, Verdict.SMOOTH, start=0.7, end=0.7)
     text = " ".join(story({STATE: flat}, curves=away))
-    assert "showed no change beyond noise" in text
+    assert "No change is shown for" in text
     assert "chance" not in text
+
+
+def test_a_hump_that_the_detector_passes_over_is_not_called_unchanged():
+    hump = {STATE: curve(STATE, Level.NARRATIVE, [0.5] * 4 + [0.9] * 4 + [0.5] * 4)}
+    text = " ".join(story({STATE: NEVER}, curves=hump))
+    assert "moved by more than the error bars without a verdict" in text
+    assert "chance" not in text
+
+
+def test_a_narrow_change_that_is_not_sharp_is_not_called_broad():
+    narrow = Assessment(CAUSE, Verdict.BROAD_RISE, (), 3.5e5, 3.2e5, 3.9e5, 2e5, 0.3, 0.08, 0.9)
+    text = story({CAUSE: narrow, STATE: NEVER})[1]
+    assert text.startswith("Causal consistency rose, not shown to be sharp, over 0.30 decades")
 
 
 def test_too_few_readings():

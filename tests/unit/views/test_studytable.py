@@ -41,7 +41,7 @@ def test_a_run_without_the_change_is_counted(analysis):
     without = replace(analysis, assessments={**analysis.assessments, METRIC: flat})
     row = row_of([analysis, analysis, without])
     assert (row.num_changed, row.num_runs) == (2, 3)
-    assert row.verdicts == (("transition candidate", 2), ("smooth", 1))
+    assert row.verdicts == (("transition candidate", 2), ("moves, no verdict", 1))
     assert "in 2/3" in row.cells()[2]
 
 

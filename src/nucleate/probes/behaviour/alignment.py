@@ -4,8 +4,9 @@ KL_n = mean over held-out contexts of KL(p_ngram(. | c) || p_model(. | c)), in n
 (Belrose et al. 2024). A network passes close to the unigram, then the bigram, then the trigram, and
 leaves each behind: the later rise of KL_n is as much part of the evidence as the fall.
 
-KL is the n-gram's negative entropy minus sum_w p_n(w) log q(w). The sum needs no table of p_n:
-p_n = weight · p_{n-1} + what was seen after c, so sum_n = weight · sum_{n-1} + a sparse sum.
+KL is the n-gram's negative entropy minus sum_w p_n(w) log q(w). Neither needs a table of p_n:
+p_n = weight · p_{n-1} + what was seen after c, so each follows from the one of order n-1 and a sum
+over the few words that were seen. Cost and memory hardly depend on the vocabulary.
 
 Shape legend: R rows, T tokens of a row, P positions asked about (T less the skipped), V vocabulary.
 """
@@ -27,7 +28,7 @@ from nucleate.probes.view import ModelView
 ORDERS = ("unigram", "bigram", "trigram")
 
 LOG_PROBS_AT_ONCE = 2**22
-"""Most log-probabilities held at once (rows are asked for in groups), 8 bytes each."""
+"""Most log-probabilities held at once (rows are asked for in groups), 4 bytes each."""
 
 
 class AlignmentItems:
@@ -41,7 +42,9 @@ class AlignmentItems:
 
     def __init__(self, rows: NDArray[np.int64], ngrams: NgramModel, skip: int = 2) -> None:
         self.rows, self.skip, self.ngrams = rows, skip, ngrams
-        self._rows = [_Row(row, ngrams, skip) for row in rows.tolist()]
+        self._unigram = ngrams.unigram.astype(np.float32)
+        start = float(ngrams.unigram @ np.log(ngrams.unigram))
+        self._rows = [_Row(row, ngrams, skip, start) for row in rows.tolist()]
 
     def kl(self, view: ModelView) -> Floats:
         """Return KL to each n-gram model at each position, shape ``(3, R, P)``, in nats."""
@@ -50,29 +53,28 @@ class AlignmentItems:
         for start in range(0, len(self.rows), group):
             log_q_RTV = view.log_probs(self.rows[start : start + group])
             for log_q_TV, row in zip(log_q_RTV, self._rows[start : start + group], strict=True):
-                log_q_PV = log_q_TV[self.skip :, :vocabulary].astype(np.float64)
-                found.append(row.negentropy - row.expected(log_q_PV, self.ngrams.unigram))
+                log_q_PV = log_q_TV[self.skip :, :vocabulary]
+                found.append(row.negentropy - row.expected(log_q_PV, self._unigram))
         return np.stack(found, axis=1)
 
 
 class _Row:
-    """What one row needs: entropies, and the n-grams' expectations in sparse form."""
+    """What one row needs: negative entropies, and the n-grams' expectations in sparse form."""
 
-    def __init__(self, row: list[int], ngrams: NgramModel, skip: int) -> None:
+    def __init__(self, row: list[int], ngrams: NgramModel, skip: int, negentropy: float) -> None:
         contexts = [tuple(row[max(0, t - 1) : t + 1]) for t in range(skip, len(row))]
-        self.negentropy = np.empty((3, len(contexts)))
+        self.negentropy = np.full((3, len(contexts)), negentropy)
         self.weight = np.empty((2, len(contexts)))
         pieces: tuple[list[Any], list[Any]] = ([], [])
         for place, context in enumerate(contexts):
-            p = ngrams.unigram
-            for order in range(3):
-                if order:
-                    weight, types, extra = ngrams.backoff(context, order)
-                    self.weight[order - 1, place] = weight
-                    pieces[order - 1].append((np.full(len(types), place), types, extra))
-                    p = p * weight
-                    p[types] += extra
-                self.negentropy[order, place] = p @ np.log(p)
+            for length in (1, 2):
+                weight, types, extra = ngrams.backoff(context, length)
+                shorter = ngrams.probabilities(context, length - 1, types)
+                self.negentropy[length, place] = _mixed_negentropy(
+                    self.negentropy[length - 1, place], weight, shorter, extra
+                )
+                self.weight[length - 1, place] = weight
+                pieces[length - 1].append((np.full(len(types), place), types, extra))
         self.seen = [
             (
                 np.concatenate([at for at, _, _ in piece]).astype(np.int32),
@@ -82,13 +84,20 @@ class _Row:
             for piece in pieces
         ]
 
-    def expected(self, log_q_PV: Floats, unigram: Floats) -> Floats:
+    def expected(self, log_q_PV: NDArray[np.float32], unigram: NDArray[np.float32]) -> Floats:
         """Return sum_w p_n(w) log q(w) of each order at each position, shape ``(3, P)``."""
-        sums = [log_q_PV @ unigram]
+        sums = [(log_q_PV @ unigram).astype(np.float64)]
         for weight, (at, types, extra) in zip(self.weight, self.seen, strict=True):
             sparse = np.bincount(at, extra * log_q_PV[at, types], minlength=len(log_q_PV))
             sums.append(weight * sums[-1] + sparse)
         return np.stack(sums)
+
+
+def _mixed_negentropy(shorter: float, weight: float, p: Floats, extra: Floats) -> float:
+    """Return sum_w p_n log p_n from that of order n-1, `shorter`, and p_{n-1} of the seen words."""
+    mixed = weight * p + extra
+    unseen = weight * np.log(weight) * (1 - p.sum()) + weight * (shorter - p @ np.log(p))
+    return float(unseen + mixed @ np.log(mixed))
 
 
 def _cost(items: AlignmentItems) -> int:
@@ -99,9 +108,7 @@ def _cost(items: AlignmentItems) -> int:
 def alignment(view: ModelView, items: AlignmentItems) -> Iterable[Reading]:
     """KL to the unigram, bigram and trigram; items are the means of the rows."""
     for name, kl_RP in zip(ORDERS, items.kl(view), strict=True):
-        yield mean_reading(
-            f"ngram.{name}.kl", kl_RP.mean(1), level=Level.COOCCURRENCE, unit="nats"
-        )
+        yield mean_reading(f"ngram.{name}.kl", kl_RP.mean(1), level=Level.COOCCURRENCE, unit="nats")
 
 
 def held_out_rows(tokens: Any, rows: int, context: int) -> NDArray[np.int64]:

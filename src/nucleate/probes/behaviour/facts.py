@@ -27,6 +27,8 @@ def fact(view: ModelView, items: SlotItems) -> Iterable[Reading]:
     margins = _prior_free_margins(answered)
     for name in BINS:
         chosen = [i for i, item in enumerate(answered) if item.slot.condition.endswith(name)]
+        if not chosen:
+            continue
         options = [answered[i].options for i in chosen]
         chance = float(np.mean([1 / len(scores) for scores in options]))
         yield mean_reading(

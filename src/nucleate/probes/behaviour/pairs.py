@@ -9,6 +9,7 @@ import numpy as np
 
 from nucleate.core import DataError, Level, Reading
 from nucleate.corpora.items import ContextPair, MinimalPair
+from nucleate.corpora.tokenizer import begin_token, encode
 from nucleate.probes.readings import pair_readings
 from nucleate.probes.registry import probe
 from nucleate.probes.scorer import make_plan, sequence_query
@@ -22,7 +23,7 @@ class PairItems:
 
     Args:
         pairs: Context pairs or minimal pairs.
-        tokenizer: Any `transformers` tokenizer with a beginning-of-text token.
+        tokenizer: Any `transformers` tokenizer with a token to begin (or end) a text.
         joiner: What stands between context and region (``""`` when the region brings its space).
         context: Longest sequence in tokens; contexts are cut from the left, whole texts never.
 
@@ -43,12 +44,13 @@ class PairItems:
         context: int = 512,
     ) -> None:
         sides = [side for pair in pairs for side in _sides(pair, joiner)]
-        befores = _encode(tokenizer, [before for before, _ in sides])
-        tails = _encode(tokenizer, [tail for _, tail in sides])
+        befores = encode(tokenizer, [before for before, _ in sides])
+        tails = encode(tokenizer, [tail for _, tail in sides])
+        begin = begin_token(tokenizer)
         places: dict[tuple[int, tuple[int, ...]], int] = {}
         self._place = np.empty(len(sides), dtype=np.int64)
         for side, (before, tail) in enumerate(zip(befores, tails, strict=True)):
-            start, ids = _cut(before, tail, tokenizer.bos_token_id, context)
+            start, ids = _cut(before, tail, begin, context)
             self._place[side] = places.setdefault((start, ids), len(places))
         self.plan = make_plan([sequence_query(ids, start) for start, ids in places])
         self.conditions = [pair.condition for pair in pairs]
@@ -77,7 +79,7 @@ def _sides(pair: ContextPair | MinimalPair, joiner: str) -> tuple[tuple[str, str
 
 
 def _cut(
-    before: list[int], tail: list[int], bos: int, context: int
+    before: list[int], tail: list[int], begin: int, context: int
 ) -> tuple[int, tuple[int, ...]]:
     """Return where the asked tokens begin, and the sequence, at most `context` long."""
     room = context - 1 - len(tail)
@@ -89,14 +91,7 @@ def _cut(
             expected=f"1 to {context - 1}",
         )
     kept = before[max(0, len(before) - room) :]
-    return 1 + len(kept), (bos, *kept, *tail)
-
-
-def _encode(tokenizer: Any, texts: list[str]) -> list[list[int]]:
-    if not texts:
-        return []
-    encoded: list[list[int]] = tokenizer(texts, add_special_tokens=False)["input_ids"]
-    return encoded
+    return 1 + len(kept), (begin, *kept, *tail)
 
 
 def _cost(items: PairItems) -> int:

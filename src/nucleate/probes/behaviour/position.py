@@ -12,11 +12,14 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleate.core import Level, Reading
+from nucleate.core import DataError, Level, Reading
 from nucleate.probes.readings import mean_reading
 from nucleate.probes.registry import probe
 from nucleate.probes.scorer import make_plan, sequence_query
 from nucleate.probes.view import ModelView
+
+SHORTEST = 16
+"""Fewest tokens of a row."""
 
 
 class PositionItems:
@@ -24,9 +27,18 @@ class PositionItems:
 
     Args:
         rows: Token ids, shape ``(R, T)`` with T ≥ 16.
+
+    Raises:
+        DataError: There is no row, or rows are shorter.
     """
 
     def __init__(self, rows: NDArray[np.int64]) -> None:
+        if rows.ndim != 2 or not len(rows) or rows.shape[1] < SHORTEST:
+            raise DataError(
+                "rows are too short for loss by position",
+                got=rows.shape,
+                expected=f"rows of at least {SHORTEST} tokens",
+            )
         self.rows = rows
         self.plan = make_plan([sequence_query(row.tolist(), 1) for row in rows])
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from nucleate.core import Level, Reading
 from nucleate.probes.behaviour.slots import Answered, SlotItems, forward_tokens
-from nucleate.probes.readings import choice_readings
+from nucleate.probes.readings import choice_readings, standard_error
 from nucleate.probes.registry import probe
 from nucleate.probes.view import ModelView
 
@@ -45,15 +45,19 @@ def _readings(stem: str, answered: list[Answered]) -> Iterable[Reading]:
 
 
 def _balanced(stem: str, near: list[Answered], far: list[Answered]) -> Iterable[Reading]:
-    """Mean of the two conditions; its variance is the mean of their squared errors, halved."""
+    """Mean of the two conditions; slots of one story count as one in its standard error."""
     if not near or not far:
         return
+    clusters = [item.passage for item in (*near, *far)]
     for one, other in zip(_readings("near", near), _readings("far", far), strict=True):
+        # Each condition weighs one half; around their own means the scores of both average 0.
+        n = one.n + other.n
+        parts = [(np.array(r.items) - r.value) * n / (2 * r.n) for r in (one, other)]
         yield Reading(
             metric=f"{stem}.{one.metric.rsplit('.', 1)[-1]}",
             value=(one.value + other.value) / 2,
-            se=float(np.hypot(one.se, other.se) / 2),
-            n=one.n + other.n,
+            se=standard_error(np.concatenate(parts), clusters),
+            n=n,
             chance=(one.chance + other.chance) / 2,
             unit=one.unit,
             level=one.level,

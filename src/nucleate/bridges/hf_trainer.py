@@ -1,0 +1,96 @@
+"""Two lines for the Hugging Face Trainer: import the callback, pass it.
+
+Example:
+    >>> from nucleate.bridges.hf_trainer import NucleateCallback        # doctest: +SKIP
+    >>> Trainer(..., callbacks=[NucleateCallback("runs/a", texts=held_out)])  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from nucleate.core import UserError
+from nucleate.observe.schedule import ProbeSettings
+from nucleate.observe.watch import Watch, watch
+from nucleate.probes.suites import Suite
+
+
+class NucleateCallback(TrainerCallback):  # type: ignore[misc]
+    """Observe a Trainer's run; weights, optimiser and random states stay as without it.
+
+    Args:
+        run: The run folder to create.
+        tokenizer: The tokenizer; the Trainer's ``processing_class`` when left out.
+        texts: Held-out documents to make probes from.
+        suite: A suite of one's own instead.
+        tokens_per_step: Tokens of one optimiser step, when the Trainer does not count them
+            (``include_num_input_tokens_seen=True`` makes it count).
+        context: Longest probe sequence, in tokens.
+        probes: Density and cost of probing.
+    """
+
+    def __init__(
+        self,
+        run: str | Path,
+        *,
+        tokenizer: Any = None,
+        texts: Sequence[str] = (),
+        suite: Suite | None = None,
+        tokens_per_step: int | None = None,
+        context: int = 256,
+        probes: ProbeSettings | None = None,
+    ) -> None:
+        self._run, self._tokenizer = run, tokenizer
+        self._options: dict[str, Any] = {
+            "texts": texts,
+            "suite": suite,
+            "context": context,
+            "probes": probes,
+        }
+        self._tokens_per_step = tokens_per_step
+        self._watch: Watch | None = None
+        self._loss, self._grad_norm, self._lr = float("nan"), float("nan"), 0.0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Create the run folder and lay out the readings."""
+        if not state.is_world_process_zero:
+            return
+        counts = getattr(args, "include_num_input_tokens_seen", False) not in (False, None, "no")
+        if self._tokens_per_step is None and not counts:
+            raise UserError(
+                "the Trainer does not count tokens",
+                where="NucleateCallback",
+                fix="set include_num_input_tokens_seen=True or pass tokens_per_step",
+            )
+        tokenizer = self._tokenizer or kwargs.get("processing_class") or kwargs.get("tokenizer")
+        total = self._tokens_per_step * state.max_steps if self._tokens_per_step else None
+        self._watch = watch(
+            kwargs["model"], tokenizer, run=self._run, total_tokens=total, **self._options
+        )
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any
+    ) -> None:
+        """Remember what the Trainer logs; it stands for the steps until the next log."""
+        logs = logs or {}
+        self._loss = float(logs.get("loss", self._loss))
+        self._grad_norm = float(logs.get("grad_norm", self._grad_norm))
+        self._lr = float(logs.get("learning_rate", self._lr))
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Tell the observer that a step is done."""
+        if self._watch is None:
+            return
+        done = self._watch.position.tokens
+        step = self._tokens_per_step or int(state.num_input_tokens_seen) - done
+        self._watch.step(loss=self._loss, tokens=step, lr=self._lr, grad_norm=self._grad_norm)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Close the run folder."""
+        if self._watch is not None:
+            self._watch.__exit__(None, None, None)
+            self._watch = None

@@ -1,0 +1,88 @@
+"""The Trainer callback: two lines, and not one bit of difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from nucleate.core import Level, Reading, UserError
+from nucleate.models import ModelSettings, build
+from nucleate.observe.schedule import ProbeSettings
+from nucleate.probes.registry import Probe
+from nucleate.probes.suites import Suite
+from nucleate.store import Run
+
+pytest.importorskip("accelerate", reason="the Trainer needs accelerate")
+
+
+def _probe(view: Any, items: Any) -> Iterable[Reading]:
+    torch.rand(7)  # a careless probe
+    yield Reading("test.value", 1.0)
+
+
+SUITE = Suite("test", ((Probe("test", Level.SYNTAX, "nats", lambda items: 1, _probe), None),), {})
+
+
+def _train(folder: Path, callbacks: list[Any], **settings: Any) -> dict[str, torch.Tensor]:
+    from transformers import Trainer, TrainingArguments
+
+    model = build(ModelSettings(layers=1, width=16, heads=2, size="tiny"), 50, 0)
+    model.config.attention_dropout = 0.1  # so that training draws random numbers
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randint(0, 50, (64, 16), generator=generator)
+    data = [{"input_ids": row, "labels": row} for row in rows]
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        per_device_train_batch_size=4,
+        max_steps=12,
+        logging_steps=2,
+        report_to=[],
+        save_strategy="no",
+        use_cpu=True,
+        disable_tqdm=True,
+        seed=3,
+        **settings,
+    )
+    Trainer(model=model, args=arguments, train_dataset=data, callbacks=callbacks).train()
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_weights_are_bit_identical(tmp_path: Path) -> None:
+    from nucleate.bridges.hf_trainer import NucleateCallback
+
+    callback = NucleateCallback(
+        tmp_path / "run",
+        suite=SUITE,
+        tokens_per_step=64,
+        probes=ProbeSettings(first_tokens=64, cost_cap=10),
+    )
+    watched = _train(tmp_path / "a", [callback])
+    plain = _train(tmp_path / "b", [])
+    assert all(torch.equal(watched[name], plain[name]) for name in plain)
+    run = Run.open(tmp_path / "run")
+    assert str(run.status) == "finished"
+    assert [step.tokens for step in run.losses()[0]] == [64 * i for i in range(1, 13)]
+    assert len(run.curves()["test.value"].values) >= 8
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_trainers_own_count_is_used(tmp_path: Path) -> None:
+    from nucleate.bridges.hf_trainer import NucleateCallback
+
+    callback = NucleateCallback(tmp_path / "run", suite=SUITE)
+    _train(tmp_path / "a", [callback], include_num_input_tokens_seen=True)
+    steps, _ = Run.open(tmp_path / "run").losses()
+    assert steps[-1].tokens == 12 * 4 * 16
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_uncounted_tokens_are_one_line(tmp_path: Path) -> None:
+    from nucleate.bridges.hf_trainer import NucleateCallback
+
+    with pytest.raises(UserError, match="include_num_input_tokens_seen"):
+        _train(tmp_path / "a", [NucleateCallback(tmp_path / "run", suite=SUITE)])
