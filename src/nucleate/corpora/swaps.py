@@ -26,7 +26,7 @@ _CONTEXT = (3, 6)
 
 _WORD = re.compile(r"[^\W\d_]+")
 _INSIDE = re.compile(r"(?<=[^\W\d_A-Z][ ])([^\W\d_]+)|(?<=[,;][ ])([^\W\d_]+)")
-_POSSESSED = re.compile(r"['’]s\s+([^\W\d_]+)")
+_POSSESSED = re.compile(r"([^\W\d_]+)['’]s\s+([^\W\d_]+)")
 _ARTICLES = frozenset("a an the this that these those our your my his her its their".split())
 _CALENDAR = frozenset(
     "monday tuesday wednesday thursday friday saturday sunday january february march april may "
@@ -57,7 +57,10 @@ def find_names(text: str) -> set[str]:
         for word, count in counts.items()
         if count >= 2 and len(word) > 1 and word.istitle() and word in inside
         if word.lower() not in counts and word.lower() not in _CALENDAR | ABBREVIATIONS
-    } - set(_POSSESSED.findall(text))
+    }
+    for owner, thing in _POSSESSED.findall(text):
+        if thing.istitle():
+            candidates -= {owner, thing}
     for before, after in pairwise(found):
         left, right, between = before.group(), after.group(), text[before.end() : after.start()]
         if right in candidates and between.isspace() and left.lower() in _ARTICLES:

@@ -91,4 +91,4 @@ def assess(
     series = clean(steps, values, stderr)
     shared = cache or GridCache(max_width, seed, n_bootstrap)
     events = find_events(series, shared, alpha)
-    return describe(series, events, shared, metric=metric, chance=chance, alpha=alpha)
+    return describe(series, events, shared, metric=metric, chance=chance)

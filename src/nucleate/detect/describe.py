@@ -20,7 +20,7 @@ CHANGE_ALPHA = 0.005
 
 
 def describe(
-    series: Series, events: Events, cache: GridCache, *, metric: str, chance: float, alpha: float
+    series: Series, events: Events, cache: GridCache, *, metric: str, chance: float
 ) -> Assessment:
     """Return the Assessment of one curve."""
     if series.x.size < MIN_POINTS:

@@ -81,7 +81,7 @@ class Events:
         spikes: log10(step) of the readings that were set aside as spikes.
         pairs: log10(step) of opposite pairs, which are spikes too.
         hyper: Setting of the smooth null that fits what is left after the events.
-        nuisance: Values of the nuisance of that null, shape ``(n,)``, and on a dense grid.
+        nuisance: Index of the smooth change that this null contains.
     """
 
     kept: Series

@@ -74,9 +74,7 @@ def assess_curves(
         if adjusted[name] > FALSE_DISCOVERY_RATE and events.tested:
             # Not convincing within the family: look at the curve again without its events.
             events = find_events(cleaned[name], cache, alpha=0.0)
-        plain = describe(
-            cleaned[name], events, cache, metric=name, chance=curves[name].chance, alpha=alpha
-        )
+        plain = describe(cleaned[name], events, cache, metric=name, chance=curves[name].chance)
         out[name] = _with_q(plain, adjusted[name])
     return _mirage_control(out, curves)
 

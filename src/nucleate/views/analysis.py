@@ -1,7 +1,8 @@
 """From a run folder to everything that its views say: one analysis, kept beside the log.
 
 Assessing a dozen curves takes seconds (their null distributions are simulated), so assessments are
-kept in `analysis.json` under a fingerprint of the readings; the file may be deleted at any time.
+kept in `analysis.json` under a fingerprint of the readings and of the detector's own source: a
+changed detector judges again. The file may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +25,6 @@ if TYPE_CHECKING:
     from nucleate.store import Run
 
 CACHE = "analysis.json"
-CACHE_FORMAT = 1
-"""Raise it when `nucleate.detect` judges differently, so that old files are not believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,12 @@ class Analysis:
     story: tuple[str, ...]
 
 
-def analyse(run: Run, *, cache: bool = True) -> Analysis:
+def analyse(run: Run, *, use_cache: bool = True) -> Analysis:
     """Assess a run as it is now.
 
     Args:
         run: An open run folder.
-        cache: Use and write `analysis.json` in it.
+        use_cache: Use and write `analysis.json` in it.
 
     Example:
         >>> from nucleate.store import Run                      # doctest: +SKIP
@@ -70,7 +71,7 @@ def analyse(run: Run, *, cache: bool = True) -> Analysis:
     status = str(run.status)
     last = _last(run, curves)
     primary = primary_metrics(curves, run.manifest.primary)
-    assessments = _assessments(curves, run.path / CACHE if cache else None)
+    assessments = _assessments(curves, run.path / CACHE if use_cache else None)
     found = phases(assessments, curves, primary, float(last.tokens)) if last.tokens else []
     claims = claim_table(found, curves, primary, float(last.tokens)) if found else []
     story = tell(curves, assessments, primary, tokens=last.tokens, status=status)
@@ -125,28 +126,39 @@ def _last(run: Run, curves: Mapping[str, Curve]) -> Step:
     return max(reached, key=lambda step: step.tokens, default=Step(0, 0))
 
 
-def _assessments(curves: Mapping[str, Curve], cache: Path | None) -> dict[str, Assessment]:
+def _assessments(curves: Mapping[str, Curve], kept_in: Path | None) -> dict[str, Assessment]:
     """Return the assessments from the cache when they are of these very readings."""
     from nucleate.detect import assess_curves
 
     if not curves:
         return {}
     key = fingerprint(curves)
-    if cache is not None and (kept := _read_cache(cache, key)) is not None:
+    if kept_in is not None and (kept := _read_cache(kept_in, key)) is not None:
         return kept
     assessments = assess_curves(curves)
-    if cache is not None:
-        _write_cache(cache, key, assessments)
+    if kept_in is not None:
+        _write_cache(kept_in, key, assessments)
     return assessments
 
 
 def fingerprint(curves: Mapping[str, Curve]) -> str:
-    """Return a hash of all readings and of the format of the cache."""
-    digest = hashlib.sha256(f"{CACHE_FORMAT}".encode())
+    """Return a hash of all readings and of the detector that judges them."""
+    digest = hashlib.sha256(_detector().encode())
     for metric in sorted(curves):
         curve = curves[metric]
         tokens = tuple(step.tokens for step in curve.steps)
         digest.update(repr((metric, curve.chance, tokens, curve.values, curve.se)).encode())
+    return digest.hexdigest()
+
+
+@cache
+def _detector() -> str:
+    """Return a hash of the source of `nucleate.detect`."""
+    digest = hashlib.sha256()
+    folder = files("nucleate.detect")
+    for source in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if source.name.endswith(".py"):
+            digest.update(source.name.encode() + b"\0" + source.read_bytes())
     return digest.hexdigest()
 
 

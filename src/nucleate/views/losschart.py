@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nucleate.core import Step
 from nucleate.views import svg
-from nucleate.views.charts import SIZES, Series, Size, axis_x, axis_y, chart
+from nucleate.views.frame import SIZES, Series, Size, axis_x, axis_y, chart
 from nucleate.views.labels import number
 
 Array = NDArray[np.float64]

@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from nucleate.core import Curve, companion
 from nucleate.views import svg
-from nucleate.views.charts import Series, axis_x, axis_y, chart, sharp_changes, token_domain
+from nucleate.views.charts import sharp_changes
+from nucleate.views.frame import Series, axis_x, axis_y, chart, token_domain
 from nucleate.views.labels import capital, level_rank, measure_name, metric_name, number, stem_of
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from nucleate.core.units import seconds, si, tokens
 from nucleate.views import labels
-from nucleate.views.charts import ladder, token_domain
+from nucleate.views.charts import ladder
 from nucleate.views.facts import costs, created, happenings, reproduce, settings_text
+from nucleate.views.frame import token_domain
 from nucleate.views.losschart import loss_chart
 from nucleate.views.panels import families, lane, panel
 from nucleate.views.rows import MOVED, by_metric, grouped, verdict_rows

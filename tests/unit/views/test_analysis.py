@@ -60,6 +60,12 @@ def test_fingerprint_follows_the_values(analysis):
     assert fingerprint(fewer) != fingerprint(analysis.curves)
 
 
+def test_a_changed_detector_judges_again(analysis, monkeypatch):
+    before = fingerprint(analysis.curves)
+    monkeypatch.setattr("nucleate.views.analysis._detector", lambda: "another")
+    assert fingerprint(analysis.curves) != before
+
+
 def test_primary_metrics(analysis):
     by_stem = primary_metrics(analysis.curves, {"syntax": "agreement.simple"})
     assert by_stem == {Level.SYNTAX: "agreement.simple.accuracy"}
