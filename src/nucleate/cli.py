@@ -25,6 +25,9 @@ app = typer.Typer(
 
 Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Repeat with this many seeds.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Run folder to write.")]
+Tokens = Annotated[
+    int | None, typer.Option("--tokens", min=1, help="Length of each run, in tokens.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print results only.")]
 
 
@@ -44,29 +47,29 @@ def _root(
 @app.command()
 def demo(
     seeds: Seeds = 1,
+    seed: Annotated[int, typer.Option(min=0, help="First seed.")] = 0,
     out: Out = None,
-    tokens: Annotated[int | None, typer.Option(help="Length of each run, in tokens.")] = None,
+    tokens: Annotated[
+        int | None, typer.Option(min=1, help="Length of each run, in tokens.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Train a small model on the story world and watch it crystallise (under five minutes)."""
-    from nucleate.core import UserError
     from nucleate.train.presets import demo_recipe
 
     root = out or Path("runs") / "demo"
     folders = []
-    for seed in range(seeds):
-        recipe = demo_recipe(seed=seed, tokens=tokens)
-        folder = _free_folder(root if seeds == 1 else root / f"seed{seed}")
+    for each in range(seed, seed + seeds):
+        recipe = demo_recipe(seed=each, tokens=tokens)
+        folder = _free_folder(root if seeds == 1 else root / f"seed{each}")
         if seeds > 1 and not quiet:
-            typer.echo(f"seed {seed} → {folder}")
+            typer.echo(f"seed {each} → {folder}")
         folders.append(_train(recipe, folder, quiet=quiet))
     if seeds == 1:
         _finish(folders[0])
         return
     from nucleate.views.studytable import print_study_table
 
-    if not folders:
-        raise UserError("nothing was trained")
     print_study_table(folders)
 
 
@@ -78,7 +81,7 @@ def train(
         typer.Option("--text", help="Train on these texts: files, folders, hf:NAME[:SPLIT]."),
     ] = None,
     field: Annotated[str, typer.Option(help="Key of the text in JSON lines.")] = "text",
-    tokens: Annotated[int | None, typer.Option(min=1, help="Length of the run.")] = None,
+    tokens: Tokens = None,
     seed: Annotated[int | None, typer.Option(help="Seed of weights and data order.")] = None,
     out: Out = None,
     resume: Annotated[

@@ -85,9 +85,10 @@ class NgramModel:
                 p = p * weight + np.where(types[place] == words, extra[place], 0.0)
         return p
 
-    def log_prob(self, context: tuple[int, ...], token: int) -> float:
-        """Return log p(token | context) of the longest order, in nats."""
-        return float(np.log(self.probabilities(context, self.order - 1, np.array([token]))[0]))
+    def log_prob(self, context: tuple[int, ...], token: int, order: int | None = None) -> float:
+        """Return log p_order(token | context), in nats; of the longest order when left out."""
+        length = (order or self.order) - 1
+        return float(np.log(self.probabilities(context, length, np.array([token]))[0]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from nucleate.detect.phases import phases
 from nucleate.detect.powerlaw import Sharpness, sharpness
 from nucleate.detect.running import RunningPhase, running_phase
 from nucleate.detect.score import level_score
+from nucleate.detect.standing import standing
 
 __all__ = [
     "ALPHA",
@@ -26,5 +27,6 @@ __all__ = [
     "phases",
     "running_phase",
     "sharpness",
+    "standing",
     "transitions",
 ]

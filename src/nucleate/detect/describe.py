@@ -18,6 +18,9 @@ Array = NDArray[np.float64]
 CHANGE_ALPHA = 0.005
 """Size of the test of an overall change."""
 
+CLEAR, EXPLAINED, SIDE = 5.0, 0.7, 4
+"""See `left_start_for_good`; `SIDE` is the fewest readings on either side of the split."""
+
 
 def describe(
     series: Series, events: Events, cache: GridCache, *, metric: str, chance: float
@@ -35,10 +38,32 @@ def describe(
     if events.tested:
         return _sharp(series, events, metric, start, end)
     p_change = cache.change(events.kept.x).p_value(events.kept.y)
-    if p_change > CHANGE_ALPHA:
+    if p_change > CHANGE_ALPHA and not left_start_for_good(events.kept):
         note = f"no change beyond noise{_chance_note(series, chance)}{_spike_note(events)}"
         return Assessment(metric, Verdict.SMOOTH, start=start, end=end, note=note)
     return _broad(events, trend, metric, start, end, cache.max_width)
+
+
+def left_start_for_good(series: Series) -> bool:
+    """Return whether one monotone change, large against the standard errors, explains the curve.
+
+    The change test has to allow for strongly correlated noise, which can take the shape of any
+    single rise in a short curve. Standard errors, where they are known, tell such noise from a
+    change: the mean after the best split must differ from the mean before it by `CLEAR` standard
+    errors of one reading, and the split must explain `EXPLAINED` of the variance. A curve that
+    moves to and fro (an answer bias, say) fails the second condition.
+    """
+    y, size = series.y, series.y.size
+    if not (np.isfinite(series.se) and series.se > 0) or size < MIN_POINTS:
+        return False
+    best, gap = 0.0, 0.0
+    total = float(((y - y.mean()) ** 2).sum())
+    for cut in range(SIDE, size - SIDE + 1):
+        difference = float(y[cut:].mean() - y[:cut].mean())
+        explained = difference**2 * cut * (size - cut) / size / total
+        if explained > best:
+            best, gap = explained, abs(difference)
+    return best >= EXPLAINED and gap >= CLEAR * series.se
 
 
 def _trend(events: Events, cache: GridCache) -> Trend:

@@ -10,6 +10,7 @@ import numpy as np
 
 from nucleate.core import Assessment, Curve, Level, Phase, Verdict
 from nucleate.detect.score import level_score
+from nucleate.detect.standing import standing
 
 MEMORIZATION = "memorization"
 SYNTAX = "syntactic organization"
@@ -49,10 +50,10 @@ def phases(
 ) -> list[Phase]:
     """Return the phases of a run in order; together they cover 0 to `total_tokens`.
 
-    Syntactic organization begins with the rise of the syntax primary, semantic crystallization
-    with that of semantics or narrative (whichever comes first), refinement when the last of them
-    to rise has done 90 % of its rise. Beginnings that are not separated (overlapping intervals)
-    make one unresolved phase, and so does a run without any rise.
+    Syntactic organization begins where the rise of the syntax primary is half done, semantic
+    crystallization where that of semantics or narrative is (whichever comes first), refinement when
+    the last of them to rise has done 90 % of its rise. Beginnings that are not separated
+    (overlapping intervals) make one unresolved phase, and so does a run without any rise.
 
     Args:
         assessments: Result of `assess_curves`.
@@ -132,17 +133,11 @@ def _start(
     primary: Mapping[Level, str],
     level: Level,
 ) -> tuple[float, float, float, str] | None:
-    """Return where a level begins to rise: onset, interval, sentence."""
+    """Return where half of a level's rise is done: location, interval, sentence."""
     rise = _rise(assessments, curves, primary, level)
     if rise is None:
         return None
-    shift = math.log10(rise.at) - math.log10(rise.onset)
-    tokens = curves[primary[level]].tokens
-    tokens = tokens[tokens > 0]
-    below, above = tokens[tokens <= rise.onset], tokens[tokens >= rise.onset]
-    lo = min(rise.lo / 10.0**shift, float(below.max()) if below.size else rise.onset)
-    hi = max(rise.hi / 10.0**shift, float(above.min()) if above.size else rise.onset)
-    return rise.onset, lo, hi, f"{rise.metric} begins to rise ({rise.verdict})"
+    return rise.at, rise.lo, rise.hi, f"{rise.metric} rises ({rise.verdict})"
 
 
 def _rise(
@@ -151,12 +146,12 @@ def _rise(
     primary: Mapping[Level, str],
     level: Level,
 ) -> Assessment | None:
-    """Return the level's assessment when its primary metric improved, else None."""
+    """Return the assessment that stands for a level when the level improved, else None."""
     metric = primary.get(level, "")
-    found = assessments.get(metric)
+    found = standing(metric, assessments)
     if found is None or metric not in curves or found.verdict not in CHANGED:
         return None
-    if not (math.isfinite(found.onset) and found.onset > 0):
+    if not (math.isfinite(found.at) and found.at > 0):
         return None
     return found if _improves(curves[metric], found.at) else None
 
@@ -184,11 +179,8 @@ def _settled(
         for level in (Level.SYNTAX, Level.SEMANTICS, Level.NARRATIVE)
         if (rise := _rise(assessments, curves, primary, level)) is not None
     ]
-    if not any(
-        rise.metric == primary.get(level)
-        for rise in rises
-        for level in (Level.SEMANTICS, Level.NARRATIVE)
-    ):
+    meaning = (Level.SEMANTICS, Level.NARRATIVE)
+    if not any(_rise(assessments, curves, primary, level) for level in meaning):
         return None
     ends = [(rise.onset * 10**rise.width, rise) for rise in rises if math.isfinite(rise.width)]
     if len(ends) < len(rises):

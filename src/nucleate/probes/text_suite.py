@@ -15,7 +15,7 @@ from nucleate.corpora.blimp import read_blimp
 from nucleate.corpora.items import ContextPair, MinimalPair
 from nucleate.corpora.ngrams import NgramModel
 from nucleate.corpora.packing import Tokens
-from nucleate.corpora.pairs import FEWEST, make_text_pairs
+from nucleate.corpora.pairs import make_text_pairs
 from nucleate.corpora.text import Documents
 from nucleate.corpora.tokenizer import begin_token, encode
 from nucleate.probes.baseline import NgramView
@@ -173,14 +173,12 @@ def _blimp_pairs(
 
 
 def _baselines(parts: Sequence[tuple[Probe, Any]], ngrams: NgramModel) -> list[str]:
-    """Say what a trigram model of the corpus scores on the pairs."""
+    """Say what a trigram model of the corpus scores on each kind of pair."""
     view, notes = NgramView(ngrams), []
     for probe, items in parts:
-        if isinstance(items, PairItems):
-            for reading in probe.measure(view, items):
-                scored = f"{reading.value:.2f} ± {reading.se:.2f}"
-                if reading.metric.endswith("accuracy") and reading.n >= 2 * FEWEST:
-                    notes.append(
-                        f"a trigram model of the corpus scores {scored} on {reading.metric}"
-                    )
+        for reading in probe.measure(view, items) if isinstance(items, PairItems) else ():
+            wanted = reading.metric == "blimp.all.accuracy" or probe.name == "coherence"
+            if wanted and reading.metric.endswith("accuracy"):
+                score = f"{reading.value:.2f} ± {reading.se:.2f}"
+                notes.append(f"a trigram model of the corpus scores {score} on {reading.metric}")
     return notes

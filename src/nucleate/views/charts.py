@@ -88,11 +88,19 @@ def sharp_changes(analysis: Analysis, metric: str) -> list[Transition]:
     return [c for c in found.transitions if c.verdict in SHARP] if found else []
 
 
+def level_changes(analysis: Analysis, metric: str) -> list[Transition]:
+    """Return the sharp changes of whichever measure stands for a level's metric."""
+    from nucleate.detect import standing
+
+    found = standing(metric, analysis.assessments)
+    return sharp_changes(analysis, found.metric) if found else []
+
+
 def _bands(analysis: Analysis, x: svg.Scale, top: float, bottom: float) -> list[Markup]:
     """Draw the interval of every primary transition as a band with a line at its location."""
     out = []
     for level, metric in analysis.primary.items():
-        for found in sharp_changes(analysis, metric):
+        for found in level_changes(analysis, metric):
             left, right = x.clip(found.lo), x.clip(found.hi)
             out.append(
                 svg.rect(
@@ -110,7 +118,7 @@ def _tags(analysis: Analysis, x: svg.Scale) -> tuple[list[Markup], int]:
     wanted = sorted(
         (x.clip(found.at), level, found)
         for level, metric in analysis.primary.items()
-        for found in sharp_changes(analysis, metric)
+        for found in level_changes(analysis, metric)
     )
     ends: list[float] = []
     out = []

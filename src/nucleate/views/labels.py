@@ -22,7 +22,7 @@ LEVEL_NAMES = {
 }
 
 METRIC_NAMES = {
-    "ngram.unigram": "word frequencies (unigrams)",
+    "ngram.unigram": "word frequencies",
     "ngram.bigram": "bigram statistics",
     "ngram.trigram": "trigram statistics",
     "agreement.simple": "simple agreement",
@@ -141,4 +141,6 @@ def probability(value: float | None) -> str:
 def measure_name(metric: str) -> str:
     """Return the measure of a metric in words."""
     measure = measure_of(metric)
-    return {"kl": "KL divergence", "nll": "loss"}.get(measure, measure.replace("_", " "))
+    return {"kl": "KL", "nll": "loss", "excess_nll": "excess loss"}.get(
+        measure, measure.replace("_", " ")
+    )

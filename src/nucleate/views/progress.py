@@ -63,7 +63,7 @@ class ProgressTracker:
         stems = {stem: level for level, stem in self._primary.items()}
         for reading in readings:
             stem = reading.metric.rpartition(".")[0]
-            if stem not in stems or reading.metric.endswith(".margin"):
+            if stem not in stems or reading.metric.endswith((".margin", ".kl")):
                 continue
             self._metric[stems[stem]] = reading.metric
             self._readings.setdefault(reading.metric, []).append((step, reading))

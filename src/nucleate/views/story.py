@@ -62,13 +62,16 @@ def _told(
     primary: Mapping[Level, str],
 ) -> list[Assessment]:
     """Return the assessments that the story is about: primaries, else one measure per stem."""
-    chosen = [metric for metric in primary.values() if metric in assessments]
-    if not chosen:
-        stems: dict[str, str] = {}
-        for metric in sorted(assessments, key=lambda name: not name.endswith(".accuracy")):
-            stems.setdefault(stem_of(metric), metric)
-        chosen = sorted(stems.values(), key=lambda name: (level_rank(curves[name].level), name))
-    return [assessments[metric] for metric in chosen if metric in curves]
+    from nucleate.detect import standing
+
+    chosen = [found for m in primary.values() if (found := standing(m, assessments))]
+    if chosen:
+        return [found for found in chosen if found.metric in curves]
+    stems: dict[str, str] = {}
+    for metric in sorted(assessments, key=lambda name: not name.endswith(".accuracy")):
+        stems.setdefault(stem_of(metric), metric)
+    names = sorted(stems.values(), key=lambda name: (level_rank(curves[name].level), name))
+    return [assessments[name] for name in names if name in curves]
 
 
 def _sharpest_first(sharp: Sequence[Assessment]) -> list[Assessment]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nucleate.core import Assessment
+from nucleate.core import Assessment, companion
 from nucleate.core.units import tokens
 from nucleate.views.labels import SHARP, level_name, level_rank, number, span
 from nucleate.views.rows import overall
@@ -94,11 +94,13 @@ def study_rows(runs: Sequence[Analysis], *, only_primary: bool = False) -> list[
 
     Args:
         runs: Analyses of runs that differ in their seeds only.
-        only_primary: Leave out metrics that stand for no level in any run.
+        only_primary: Leave out metrics that stand for no level in any run, but for the margins
+            beside its accuracies.
     """
     levels = {metric: str(curve.level) for run in runs for metric, curve in run.curves.items()}
     if only_primary:
-        chosen = {metric for run in runs for metric in run.primary.values()}
+        own = {metric for run in runs for metric in run.primary.values()}
+        chosen = own | {other for metric in own if (other := companion(metric))}
         levels = {metric: level for metric, level in levels.items() if metric in chosen}
     rows = [_row(metric, level, runs) for metric, level in levels.items()]
     return sorted(

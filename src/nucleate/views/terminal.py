@@ -85,21 +85,41 @@ def _print_sharp(out: Console, rows: list[VerdictRow]) -> None:
     if not rows:
         out.print(Text("none: no curve holds a change that a smooth trend cannot explain"))
         return
-    table = _table("metric", "measure", "verdict", "at", "dec.", "q")
+    table = _table("metric", "verdict", "at", "dec.", "q")
     level = ""
-    for row in rows:
+    for name, row in _one_per_stem(rows):
         if row.level != level:
             level = row.level
             table.add_row(Text(level_name(level), style="dim italic"))
         table.add_row(
-            Text(stem_of(row.metric)),
-            Text(measure_name(row.metric)),
+            Text(name),
             Text(str(row.verdict), style=STYLES.get(row.verdict, "")),
             f"{tokens(row.at)} ({span(row.lo, row.hi)})",
             number(row.width) if row.width else "–",
             probability(row.q if row.q is not None else row.p),
         )
     out.print(table)
+
+
+def _one_per_stem(rows: list[VerdictRow]) -> list[tuple[str, VerdictRow]]:
+    """Show the accuracy alone where its margin says the same; name the measure where one differs.
+
+    A change of a margin is left out when the accuracy of the same stem is a candidate: the verdict
+    already says that both agree. The report lists every measure.
+    """
+    agreed = {
+        stem_of(row.metric)
+        for row in rows
+        if row.verdict is Verdict.TRANSITION_CANDIDATE and row.metric.endswith(".accuracy")
+    }
+    shown = []
+    for row in rows:
+        stem = stem_of(row.metric)
+        if stem not in agreed:
+            shown.append((f"{stem} ({measure_name(row.metric)})", row))
+        elif row.metric.endswith(".accuracy"):
+            shown.append((stem, row))
+    return shown
 
 
 def _print_phases(out: Console, found: Analysis) -> None:
@@ -165,13 +185,13 @@ def _table(*columns: str, justify_rest: str = "right") -> Table:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
-    left = 3 if "verdict" in columns else 1
+    left = 2 if "verdict" in columns else 1
     for index, column in enumerate(columns):
         right = index >= left and justify_rest == "right"
         table.add_column(
             column,
             justify="right" if right else "left",
             overflow="fold",
-            no_wrap=column in ("measure", "verdict", "at"),
+            no_wrap=column in ("verdict", "at"),
         )
     return table

@@ -23,15 +23,13 @@ def corpus():
     rng = np.random.default_rng(5)
     tokens = [0, 1]
     for _ in range(4000):
-        follows = (3 * tokens[-1] + 5 * tokens[-2] + int(rng.integers(0, 3))) % 23
+        follows = (3 * tokens[-1] + 4 * (tokens[-2] % 2) + int(rng.integers(0, 3))) % 23
         tokens.append(follows)
     return np.array(tokens)
 
 
 def readings(view, items):
-    return {reading.metric: reading for reading in alignment.measure(view, items)} if hasattr(
-        alignment, "measure"
-    ) else {reading.metric: reading for reading in alignment(view, items)}
+    return {reading.metric: reading for reading in alignment(view, items)}
 
 
 def test_a_uniform_model_is_as_far_as_the_entropy_is_below_its_maximum():
@@ -44,6 +42,9 @@ def test_a_uniform_model_is_as_far_as_the_entropy_is_below_its_maximum():
     after_1 = np.array([2 / 3 + 4 / 27, 1 / 9, 2 / 27])
     expected = np.log(3) + np.mean([p @ np.log(p) for p in (after_0, after_1)])
     assert found["ngram.bigram.kl"].value == pytest.approx(expected, abs=1e-6)
+    # One word comes after the positions that are asked about: a 1 after "1 0".
+    excess = found["ngram.bigram.excess_nll"]
+    assert excess.value == pytest.approx(np.log(3) + np.log(after_0[1]), abs=1e-6)
 
 
 @pytest.mark.parametrize(("order", "name"), [(1, "unigram"), (2, "bigram"), (3, "trigram")])
@@ -51,12 +52,15 @@ def test_a_model_that_is_the_ngram_itself_is_at_zero_from_it_alone(corpus, order
     rows = held_out_rows(corpus, 4, 32)
     items = AlignmentItems(rows, NgramModel(corpus, 23))
     found = readings(NgramView(NgramModel(corpus, 23, order)), items)
-    for metric, reading in found.items():
-        if metric == f"ngram.{name}.kl":
-            assert reading.value == pytest.approx(0, abs=1e-5)
+    for other in ("unigram", "bigram", "trigram"):
+        kl, excess = found[f"ngram.{other}.kl"], found[f"ngram.{other}.excess_nll"]
+        assert (kl.n, excess.n) == (4, 4)
+        if other == name:
+            assert kl.value == pytest.approx(0, abs=1e-5)
+            assert excess.items == pytest.approx((0, 0, 0, 0), abs=1e-5)
         else:
-            assert reading.value > 0.05
-    assert found["ngram.unigram.kl"].n == 4
+            assert kl.value > 0.05
+            assert abs(excess.value) > 0.05
 
 
 def test_the_sparse_sums_equal_the_dense_definition(corpus, monkeypatch):
@@ -66,9 +70,9 @@ def test_the_sparse_sums_equal_the_dense_definition(corpus, monkeypatch):
     log_q = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
     at = {tuple(row): place for place, row in enumerate(rows.tolist())}
     view = Told(
-        log_probs=lambda asked: np.stack(
-            [log_q[at[tuple(row)]] for row in asked.tolist()]
-        ).astype(np.float32)
+        log_probs=lambda asked: np.stack([log_q[at[tuple(row)]] for row in asked.tolist()]).astype(
+            np.float32
+        )
     )
     kl = AlignmentItems(rows, ngrams).kl(view)
     for order in (1, 2, 3):

@@ -86,7 +86,8 @@ def test_the_balanced_state_counts_stories_not_slots():
     together = next(iter(_balanced("s", near, far)))
     assert (together.value, together.n) == (0.5, 4)
     assert together.se == pytest.approx(0.5)  # two stories, one all right and one all wrong
-    opposite = next(iter(_balanced("s", near, far[::-1] and [answered(False, 0), answered(True, 1)])))
+    far = [answered(False, 0), answered(True, 1)]
+    opposite = next(iter(_balanced("s", near, far)))
     assert opposite.se == 0  # each story scores exactly one half
 
 

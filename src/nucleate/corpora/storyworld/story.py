@@ -17,14 +17,14 @@ class Mixture(Settings):
     """How often each kind of sentence is told (relative weights), and how long stories are."""
 
     move: float = 3.0
-    where: float = 3.0
+    where: float = 5.0
     take: float = 1.0
-    give: float = 1.0
-    holder: float = 2.0
-    agreement: float = 3.0
-    cause: float = 1.5
+    give: float = 0.5
+    holder: float = 3.0
+    agreement: float = 2.0
+    cause: float = 1.0
     fact: float = 1.5
-    song: float = 2.5
+    song: float = 1.5
     characters: tuple[int, int] = (2, 3)
     beats: tuple[int, int] = (8, 12)
     song_words: tuple[int, int] = (4, 7)

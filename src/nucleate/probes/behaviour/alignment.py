@@ -48,14 +48,25 @@ class AlignmentItems:
 
     def kl(self, view: ModelView) -> Floats:
         """Return KL to each n-gram model at each position, shape ``(3, R, P)``, in nats."""
-        vocabulary, found = self.ngrams.vocab_size, []
+        return self.measure(view)[0]
+
+    def measure(self, view: ModelView) -> tuple[Floats, Floats]:
+        """Return KL, shape ``(3, R, P)``, and excess loss, ``(3, R, P - 1)``, in nats.
+
+        The excess loss is the model's surprise at the word that comes minus the n-gram model's.
+        """
+        vocabulary = self.ngrams.vocab_size
+        kl: list[Floats] = []
+        excess: list[Floats] = []
         group = max(1, LOG_PROBS_AT_ONCE // (self.rows.shape[1] * vocabulary))
         for start in range(0, len(self.rows), group):
             log_q_RTV = view.log_probs(self.rows[start : start + group])
             for log_q_TV, row in zip(log_q_RTV, self._rows[start : start + group], strict=True):
                 log_q_PV = log_q_TV[self.skip :, :vocabulary]
-                found.append(row.negentropy - row.expected(log_q_PV, self._unigram))
-        return np.stack(found, axis=1)
+                kl.append(row.negentropy - row.expected(log_q_PV, self._unigram))
+                said = log_q_PV[np.arange(len(row.next_words)), row.next_words]
+                excess.append(row.log_p_next - said)
+        return np.stack(kl, axis=1), np.stack(excess, axis=1)
 
 
 class _Row:
@@ -75,6 +86,16 @@ class _Row:
                 )
                 self.weight[length - 1, place] = weight
                 pieces[length - 1].append((np.full(len(types), place), types, extra))
+        self.next_words = np.array(row[skip + 1 :], dtype=np.int64)
+        self.log_p_next = np.array(
+            [
+                [
+                    ngrams.log_prob(context, word, order)
+                    for context, word in zip(contexts[:-1], row[skip + 1 :], strict=True)
+                ]
+                for order in (1, 2, 3)
+            ]
+        )
         self.seen = [
             (
                 np.concatenate([at for at, _, _ in piece]).astype(np.int32),
@@ -106,9 +127,19 @@ def _cost(items: AlignmentItems) -> int:
 
 @probe(name="ngram", level=Level.COOCCURRENCE, unit="nats", cost=_cost)
 def alignment(view: ModelView, items: AlignmentItems) -> Iterable[Reading]:
-    """KL to the unigram, bigram and trigram; items are the means of the rows."""
-    for name, kl_RP in zip(ORDERS, items.kl(view), strict=True):
-        yield mean_reading(f"ngram.{name}.kl", kl_RP.mean(1), level=Level.COOCCURRENCE, unit="nats")
+    """KL and excess loss against unigram, bigram and trigram; items are the means of the rows.
+
+    The excess loss falls to zero where the model predicts text as well as the n-gram model does,
+    and below where it does better: unlike KL it does not turn back when the model moves on.
+    """
+    for name, kl_RP, excess_RP in zip(ORDERS, *items.measure(view), strict=True):
+        for measure, values_RP in (("kl", kl_RP), ("excess_nll", excess_RP)):
+            yield mean_reading(
+                f"ngram.{name}.{measure}",
+                values_RP.mean(1),
+                level=Level.COOCCURRENCE,
+                unit="nats/token" if measure == "excess_nll" else "nats",
+            )
 
 
 def held_out_rows(tokens: Any, rows: int, context: int) -> NDArray[np.int64]:

@@ -47,6 +47,10 @@ def _cost(items: PositionItems) -> int:
     return items.plan.forward_tokens
 
 
+FIRST_OCTAVE = 8
+"""Loss by position starts here; earlier positions have next to no context."""
+
+
 @probe(name="loss", level=Level.LONG_CONTEXT, unit="nats/token", cost=_cost)
 def position(view: ModelView, items: PositionItems) -> Iterable[Reading]:
     """Held-out loss, loss by octave of position, and the in-context-learning score."""
@@ -55,7 +59,7 @@ def position(view: ModelView, items: PositionItems) -> Iterable[Reading]:
     yield mean_reading(
         "loss.held_out.nll", loss.mean(1), level=Level.COOCCURRENCE, unit="nats/token"
     )
-    start = 1
+    start = FIRST_OCTAVE
     while start < length - 1:
         stop = min(2 * start, length)
         yield mean_reading(
