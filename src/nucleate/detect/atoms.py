@@ -94,7 +94,8 @@ def kinks(x: Array, margin: int = 4, clearance: float = 0.3) -> Dictionary:
 def nuisances(x: Array) -> Dictionary:
     """Return smooth changes that the null may contain: broad sigmoids and late ramps."""
     span = x[-1] - x[0]
-    where = np.linspace(x[0] + 0.1, x[-1] - 0.1, max(4, int(span / 0.2)))
+    # Half a thousandth of slack: the count must not depend on rounding in the last digit.
+    where = np.linspace(x[0] + 0.1, x[-1] - 0.1, max(4, int(span / 0.2 + 5e-4)))
     centre, width = np.repeat(where, BROAD.size), np.tile(BROAD, where.size)
     fraction = 10.0 ** (x - x[-1])
     onset = np.array([0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9])
