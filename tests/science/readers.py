@@ -1,7 +1,6 @@
-"""A reader that understands the story world, put where a model stands.
+"""Readers of the story world, put where a model stands: one that understands, and shallow ones.
 
-It sees what a model sees, the tokens before the asked position, and infers from the sentence so far
-what is asked. The options reach it sorted, so that it cannot tell the right one by its place.
+They see what a model sees: the tokens before the asked position, and the tokens that are asked.
 """
 
 from __future__ import annotations
@@ -35,11 +34,13 @@ def kind_of(current, options):
     return "agreement" if set(options) <= VERBS else None
 
 
-class Oracle:
-    """Log-probability 0 for what the text so far demands, -10 for everything else."""
+class _Reader:
+    """Turns a plan into questions ``(words so far, options in sorted order)``.
 
-    def __init__(self, world, tokenizer):
-        self._world = world
+    Sorted, so that no reader can tell the right option by its place.
+    """
+
+    def __init__(self, tokenizer):
         self._word = {index: word for word, index in tokenizer.get_vocab().items()}
 
     def answers(self, plan):
@@ -54,15 +55,53 @@ class Oracle:
             for place, options in asked.items():
                 b, t = divmod(place, width)
                 words = [self._word[token] for token in batch.ids_BT[b, 1 : t + 1].tolist()]
-                demanded = self._demanded(words, sorted(option for option, _ in options))
+                scores = self.scores(words, sorted(option for option, _ in options))
                 for option, target in options:
-                    out[target] = 0.0 if option == demanded else -10.0
+                    out[target] = scores[option]
         return out
 
-    def _demanded(self, words, options):
-        current = sentences(words)[-1]
-        kind = kind_of(current, options)
-        if kind is None:
-            return "."  # a sentence that is told ends
-        slot = Slot(kind, len(words), options[0], tuple(options[1:]))
-        return choose(words, slot, self._world)
+
+class Oracle(_Reader):
+    """Log-probability 0 for what the text so far demands, -10 for everything else.
+
+    It infers from the unfinished sentence what is asked.
+    """
+
+    def __init__(self, world, tokenizer):
+        super().__init__(tokenizer)
+        self._world = world
+
+    def scores(self, words, options):
+        kind = kind_of(sentences(words)[-1], options)
+        demanded = "."  # where nothing is decided, a sentence that is told ends
+        if kind is not None:
+            slot = Slot(kind, len(words), options[0], tuple(options[1:]))
+            demanded = choose(words, slot, self._world)
+        return {option: 0.0 if option == demanded else -10.0 for option in options}
+
+
+class Shallow(_Reader):
+    """Scores an option by one feature of the words so far.
+
+    Args:
+        feature: ``(words, option) -> float``; the option with the largest is chosen.
+    """
+
+    def __init__(self, tokenizer, feature):
+        super().__init__(tokenizer)
+        self._feature = feature
+
+    def scores(self, words, options):
+        return {option: float(self._feature(words, option)) for option in options}
+
+
+def last_mention(words, option):
+    return max((place for place, word in enumerate(words) if word == option), default=-1)
+
+
+def first_mention(words, option):
+    return -words.index(option) if option in words else -len(words)
+
+
+def mentions(words, option):
+    return words.count(option)

@@ -30,7 +30,7 @@ from nucleate.probes.baseline import NgramView
 from nucleate.probes.behaviour.pairs import PairItems
 from nucleate.probes.behaviour.slots import SlotItems
 from nucleate.probes.registry import get_probe
-from tests.science.readers import Oracle
+from tests.science.readers import Oracle, Shallow, first_mention, last_mention, mentions
 
 WORLD, MIXTURE = make_world(0), Mixture()
 TOKENIZER = word_tokenizer(vocabulary(WORLD.towns))
@@ -197,6 +197,45 @@ class TestNgrams:
     def test_pairs_have_the_same_last_words_so_margins_are_exactly_nought(self, items, trigram):
         found = measure(trigram, items[Split.SEALED], "coherence")
         assert set(found["coherence.order.margin"].items) == {0.0}
+
+
+class TestShallowReaders:
+    """One feature of the names and places so far must not answer questions of entity state."""
+
+    @pytest.mark.parametrize("split", PROBE_SPLITS)
+    def test_the_last_mention_earns_exactly_one_half(self, items, split):
+        found = measure(Shallow(TOKENIZER, last_mention), items[split], "state")
+        for kind in ("where", "holder"):
+            assert found[f"state.{kind}_near.accuracy"].value == 1
+            assert found[f"state.{kind}_far.accuracy"].value == 0
+            assert found[f"state.{kind}.accuracy"].value == 0.5
+
+    @pytest.mark.parametrize("kind", ["where", "holder"])
+    def test_the_first_mention_is_at_chance(self, items, kind):
+        found = measure(Shallow(TOKENIZER, first_mention), items[Split.CONTROL], "state")
+        assert_at_chance(found[f"state.{kind}.accuracy"])
+
+    @pytest.mark.parametrize(
+        "kind",
+        [
+            "where",
+            pytest.param(
+                "holder",
+                marks=pytest.mark.xfail(
+                    strict=True, reason="who has it is named more often: counting earns 0.62"
+                ),
+            ),
+        ],
+    )
+    def test_counting_mentions_is_at_chance(self, items, kind):
+        found = measure(Shallow(TOKENIZER, mentions), items[Split.CONTROL], "state")
+        assert_at_chance(found[f"state.{kind}.accuracy"])
+
+    @pytest.mark.parametrize("feature", [last_mention, first_mention, mentions])
+    def test_the_words_of_contradictions_are_the_same_so_counting_is_blind(self, items, feature):
+        found = measure(Shallow(TOKENIZER, feature), items[Split.CONTROL], "coherence")
+        for kind in ("order", "contradiction") if feature is mentions else ("contradiction",):
+            assert_at_chance(found[f"coherence.{kind}.accuracy"])
 
 
 SEALED_FRAMES = {

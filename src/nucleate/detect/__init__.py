@@ -5,12 +5,12 @@ Pure: numpy (and scipy where it is used), no files, no torch.
 
 from nucleate.detect.assess import ALPHA, MAX_WIDTH, assess, transitions
 from nucleate.detect.claims import ClaimRow, Estimate, claim_table
+from nucleate.detect.companions import standing
 from nucleate.detect.family import assess_curves, benjamini_yekutieli
 from nucleate.detect.phases import phases
 from nucleate.detect.powerlaw import Sharpness, sharpness
 from nucleate.detect.running import RunningPhase, running_phase
 from nucleate.detect.score import level_score
-from nucleate.detect.standing import standing
 
 __all__ = [
     "ALPHA",

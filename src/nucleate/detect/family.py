@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from nucleate.core import Assessment, Curve, Evidence, Kind, Transition, Verdict, companion
 from nucleate.detect.assess import ALPHA, MAX_WIDTH, NUM_BOOTSTRAP
 from nucleate.detect.describe import describe
@@ -14,6 +16,9 @@ from nucleate.detect.series import clean
 
 FALSE_DISCOVERY_RATE = 0.05
 """Sharp changes whose q exceeds this are taken back to a broad change."""
+
+UNDER_WAY, NEAR = 0.3, 3
+"""See `_under_way`: a share of the margin's gain, and the readings averaged on each side."""
 
 SLACK = 0.15
 """Intervals of an accuracy and its margin may be this many decades apart and still agree."""
@@ -47,9 +52,9 @@ def assess_curves(
 ) -> dict[str, Assessment]:
     """Assess every curve of a run against tokens, and call artefacts and candidates.
 
-    An accuracy whose continuous companion shows no sharp change at the same place is a metric
-    artefact; one whose companion agrees becomes, with it, a transition candidate. Everything else
-    is step-like at most.
+    An accuracy that jumps where its continuous companion moves smoothly is a metric artefact; one
+    whose companion shows a sharp change at the same place becomes, with it, a transition candidate.
+    Everything else is step-like at most.
 
     Args:
         curves: Curves by metric name.
@@ -108,13 +113,15 @@ def _mirage_control(
             note = f"{accuracy.note}; its margin could not be assessed"
             out[name] = replace(accuracy, note=note)
             continue
-        out[name], confirmed = _judge(accuracy, margin)
+        out[name], confirmed = _judge(accuracy, margin, curves[other])
         if confirmed:
             out[other] = _promote(out[other], confirmed)
     return out
 
 
-def _judge(accuracy: Assessment, margin: Assessment) -> tuple[Assessment, list[Transition]]:
+def _judge(
+    accuracy: Assessment, margin: Assessment, curve: Curve
+) -> tuple[Assessment, list[Transition]]:
     """Return the accuracy's final assessment and the margin's changes that confirm it."""
     sharp = [change for change in margin.transitions if change.kind is Kind.STEP]
     pairs = [
@@ -128,12 +135,35 @@ def _judge(accuracy: Assessment, margin: Assessment) -> tuple[Assessment, list[T
         return _promote(accuracy, [change for change, _ in pairs]), [p for _, p in pairs]
     if sharp:
         return replace(accuracy, note=f"{accuracy.note}; its margin changes elsewhere"), []
+    if not _under_way(margin, curve, accuracy.lo, accuracy.hi):
+        note = f"{accuracy.note}; its margin rises there too, but is not shown to be sharp"
+        return replace(accuracy, note=note), []
     changes = tuple(
         replace(change, verdict=Verdict.METRIC_ARTEFACT) for change in accuracy.transitions
     )
-    note = f"{accuracy.note}; its margin shows no sharp change, so this is a metric artefact"
+    note = f"{accuracy.note}; its margin changes smoothly through it, so this is a metric artefact"
     artefact = replace(accuracy, verdict=Verdict.METRIC_ARTEFACT, transitions=changes, note=note)
     return artefact, []
+
+
+def _under_way(margin: Assessment, curve: Curve, lo: float, hi: float) -> bool:
+    """Return whether a margin was on its way before its accuracy jumped, or never moved.
+
+    An accuracy that jumps because a smooth margin crosses a threshold finds that margin already
+    moving: `UNDER_WAY` of what it has gained just after the jump, it had gained just before.
+    """
+    if margin.verdict is Verdict.SMOOTH:
+        return True
+    tokens, values = curve.tokens, np.asarray(curve.values, dtype=np.float64)
+    usable = np.isfinite(values) & (tokens > 0)
+    tokens, values = tokens[usable], values[usable]
+    before, after = values[tokens < lo], values[tokens > hi]
+    if before.size < 2 * NEAR or after.size < NEAR:
+        return False
+    first, last, then = (
+        float(part.mean()) for part in (before[:NEAR], before[-NEAR:], after[:NEAR])
+    )
+    return then != first and (last - first) / (then - first) >= UNDER_WAY
 
 
 def _promote(assessment: Assessment, confirmed: Sequence[Transition]) -> Assessment:

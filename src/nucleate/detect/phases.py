@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nucleate.core import Assessment, Curve, Level, Phase, Verdict
+from nucleate.detect.companions import standing
 from nucleate.detect.score import level_score
-from nucleate.detect.standing import standing
 
 MEMORIZATION = "memorization"
 SYNTAX = "syntactic organization"
