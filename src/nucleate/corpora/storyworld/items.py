@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nucleate.corpora.items import ContextPair, Passage, Slot
 from nucleate.corpora.storyworld import lexicon as lx
@@ -63,7 +63,9 @@ def make_items(
     plots, states = (mixture.model_copy(update=focus) for focus in (_PLOTS, _STATES))
     return StoryItems(
         plots=tuple(tell(rng, world, plots, split) for _ in range(stories // 2)),
-        states=tuple(_balanced(tell(rng, world, states, split), rng) for _ in range(stories)),
+        states=_matched(
+            [_with_one_foil(tell(rng, world, states, split), rng) for _ in range(stories)], rng
+        ),
         agreement=tuple(_agreement_passage(rng, split) for _ in range(stories // 2)),
         facts=tuple(_fact_passages(rng, world, split)),
         order=tuple(_order_pair(rng, split) for _ in range(stories)),
@@ -71,7 +73,7 @@ def make_items(
     )
 
 
-def _balanced(story: Passage, rng: random.Random) -> Passage:
+def _with_one_foil(story: Passage, rng: random.Random) -> Passage:
     """Give each state slot one foil, so that chance is one half and recency cannot help.
 
     Where the last place (or name) mentioned is right, the foil is any other one mentioned before;
@@ -80,18 +82,41 @@ def _balanced(story: Passage, rng: random.Random) -> Passage:
     """
     slots = []
     for slot in story.slots:
-        if slot.kind in ("where", "holder"):
-            if not slot.foils:
-                continue
+        if slot.kind not in ("where", "holder"):
+            slots.append(slot)
+        elif slot.foils:
             foil = rng.choice(slot.foils)
             if slot.condition == "far":
                 foil = next(w for w in reversed(story.words[: slot.index]) if w in slot.foils)
-            slots.append(
-                Slot(slot.kind, slot.index, slot.answer, (foil,), slot.condition, slot.distance)
-            )
-        else:
-            slots.append(slot)
+            slots.append(replace(slot, foils=(foil,)))
     return Passage(story.words, tuple(slots))
+
+
+def _matched(stories: list[Passage], rng: random.Random) -> tuple[Passage, ...]:
+    """Drop state slots until counting mentions helps as often as it misleads.
+
+    Inside each kind and condition, as many slots are kept whose answer was mentioned more often
+    than the foil as slots whose answer was mentioned less often.
+    """
+    cells: dict[tuple[str, str], tuple[list[Slot], list[Slot]]] = {}
+    for story in stories:
+        for slot in story.slots:
+            if slot.kind in ("where", "holder"):
+                before = story.words[: slot.index]
+                lead = before.count(slot.answer) - before.count(slot.foils[0])
+                more, fewer = cells.setdefault((slot.kind, slot.condition), ([], []))
+                if lead:
+                    (more if lead > 0 else fewer).append(slot)
+    dropped = set()
+    for more, fewer in cells.values():
+        longer, excess = (more, len(more) - len(fewer))
+        if excess < 0:
+            longer, excess = fewer, -excess
+        dropped |= {id(slot) for slot in rng.sample(longer, excess)}
+    return tuple(
+        Passage(story.words, tuple(slot for slot in story.slots if id(slot) not in dropped))
+        for story in stories
+    )
 
 
 def _opening(rng: random.Random, cast: list[str]) -> list[str]:
@@ -140,9 +165,11 @@ def _order_pair(rng: random.Random, split: Split) -> ContextPair:
     name, other = draw_cast(rng, 2, split)
     first, last = rng.sample(lx.PLACES, 2)
     moves = [[name, *rng.choice(lx.MOVES).split(), "the", place, "."] for place in (first, last)]
+    # The other character goes to the last place too: how recently it was named tells nothing.
+    follows = [other, *rng.choice(lx.MOVES).split(), "the", last, "."]
     opening = _opening(rng, [name, other])
     filler, verb, _, _ = agreement_sentence(rng, split)
-    tail = [*filler, verb, ".", *_where_frame(name, split)]
+    tail = [*follows, *filler, verb, ".", *_where_frame(name, split)]
     return ContextPair(
         coherent=" ".join([*opening, *moves[0], *moves[1], *tail]),
         corrupted=" ".join([*opening, *moves[1], *moves[0], *tail]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from itertools import accumulate
+from itertools import accumulate, combinations
 
 from nucleate.core.settings import Settings
 from nucleate.corpora.items import Passage, Slot
@@ -77,10 +77,16 @@ def fact_sentence(
 
 
 def draw_cast(rng: random.Random, size: int, split: Split) -> list[str]:
-    """Draw distinct names whose combination belongs to the split."""
+    """Draw distinct names that may stand together in a story of the split.
+
+    Pairs of names belong to splits. Training puts together only pairs of its own; a cast of another
+    split holds at least one pair of that split and otherwise pairs of training, so that such a pair
+    never stands in a training story.
+    """
     while True:
         cast = rng.sample(lx.NAMES, size)
-        if split_of(*cast) is split:
+        splits = {split_of(*pair) for pair in combinations(cast, 2)}
+        if split in splits and splits <= {split, Split.TRAIN}:
             return cast
 
 
@@ -227,9 +233,9 @@ class _Teller:
 
         def refrain() -> None:
             self.say("again", "the", singer, "sang", ":", verse[0])
-            for word in verse[1:]:
-                foils = [other for other in verse if other != word]
-                self.slot("song", word, foils, "", since)
+            for place, word in enumerate(verse[1:], start=1):
+                # Words that were just sung are no rivals: no verse repeats a word.
+                self.slot("song", word, verse[place + 1 :], "", since)
             self.say(".")
             self.song_pending = False
 
