@@ -184,26 +184,22 @@ def _free_folder(wish: Path) -> Path:
 
 def main() -> None:
     """Run the command line; mistakes of the user end as one line and exit code 2."""
-    from nucleate.core import NucleateError
-
-    debug = "--debug" in sys.argv
     try:
         app(standalone_mode=True)
-    except NucleateError as error:
-        if debug:
-            raise
-        typer.echo(f"nucleate: {error}", err=True)
-        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         typer.echo("nucleate: interrupted", err=True)
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
     except Exception as error:
-        if debug:
+        if "--debug" in sys.argv:
             raise
-        typer.echo(f"nucleate: defect: {type(error).__name__}: {error} (see --debug)", err=True)
-        sys.exit(1)
+        from nucleate.core import NucleateError
+
+        known = isinstance(error, NucleateError)
+        text = str(error) if known else f"defect: {type(error).__name__}: {error} (see --debug)"
+        typer.echo(f"nucleate: {text}", err=True)
+        sys.exit(getattr(error, "exit_code", 1) if known else 1)
 
 
 if __name__ == "__main__":

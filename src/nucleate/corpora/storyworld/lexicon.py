@@ -79,8 +79,8 @@ SONG_WORDS = (*NAMES, *PLACES, *THINGS, *COLOURS)
 """Refrains are random strings of these, so that nothing but the story itself predicts them."""
 
 FUNCTION_WORDS = (
-    "the is was in with now to gave wanted again sang that of so by evening end people flag sell happy sad "
-    "had all day night no too long into up . :"
+    "the is was in with now to gave wanted again sang that of so by evening end people flag "
+    "sell happy sad had all day night no too long into up . :"
 ).split()
 
 

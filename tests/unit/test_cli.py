@@ -1,0 +1,132 @@
+"""The command line: quick, and mistakes are one line with exit code 2."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nucleate.store import Run
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+
+
+def nucleate(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "nucleate.cli", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env=ENVIRONMENT,
+        check=False,
+    )
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['nucleate', '--help']\n"
+        "from nucleate.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'transformers', 'scipy', 'numpy', 'pandas'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recipes") / "short.yaml"
+    path.write_text(
+        "name: short\ntokens: 8192\nrows: 4\ncontext: 64\n"
+        "model: {layers: 1, width: 16, heads: 2}\n"
+        "schedule: {warmup_tokens: 512}\n"
+        "probes: {per_decade: 12, first_tokens: 256, cost_cap: 10, items: 8}\n"
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "short"
+    done = nucleate("train", str(recipe), "--out", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert "report" in done.stdout
+    return folder
+
+
+def test_train_leaves_a_run_and_a_report(trained: Path) -> None:
+    assert str(Run.open(trained).status) == "finished"
+    page = (trained / "report.html").read_text()
+    assert "<html" in page
+    assert "nan" not in page.lower().replace("nanosecond", "")
+
+
+def test_report_show_and_table_read_the_run(trained: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    assert nucleate("report", str(trained), "--out", str(page)).returncode == 0
+    assert page.stat().st_size > 10_000
+    shown = nucleate("show", str(trained))
+    assert "Phases" in shown.stdout
+    table = nucleate("table", str(trained), str(trained), "--markdown")
+    assert "| Syntax |" in table.stdout
+
+
+def mistake(*arguments: str) -> str:
+    """Run a command that must fail and return its one line."""
+    done = nucleate(*arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    line = done.stderr.strip()
+    assert "\n" not in line
+    assert "Traceback" not in line
+    assert len(line) <= len("nucleate: ") + 200
+    return line
+
+
+def test_missing_files_are_one_line(tmp_path: Path) -> None:
+    assert "no such recipe" in mistake("train", str(tmp_path / "absent.yaml"))
+    assert "no such file or folder" in mistake("train", "--text", str(tmp_path / "absent.txt"))
+    assert "absent" in mistake("report", str(tmp_path / "absent"))
+
+
+def test_unknown_keys_suggest_the_right_one(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("tokens: 1000\nschedule: {warmup_token: 5}\n")
+    line = mistake("train", str(path))
+    assert "schedule.warmup_token" in line
+    assert "did you mean 'warmup_tokens'?" in line
+
+
+def test_a_broken_resume_point_is_one_line(trained: Path, tmp_path: Path) -> None:
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(trained, copy)
+    weights = copy / "resume" / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-3] ^= 1
+    weights.write_bytes(content)
+    assert "model.safetensors" in mistake("train", "--resume", str(copy))
+
+
+def test_contradictory_requests_are_one_line(recipe: Path, tmp_path: Path) -> None:
+    assert "one of them" in mistake("train")
+    assert "one of them" in mistake("train", str(recipe), "--text", "a.txt")
+    assert "own recipe" in mistake("train", "--resume", str(tmp_path), "--seed", "1")
+
+
+def test_a_taken_run_folder_is_not_overwritten(recipe: Path, trained: Path) -> None:
+    before = (trained / "run.json").read_bytes()
+    assert str(trained) in mistake("train", str(recipe), "--out", str(trained))
+    assert (trained / "run.json").read_bytes() == before
+
+
+def test_manifest_holds_the_whole_recipe(trained: Path, recipe: Path) -> None:
+    manifest = json.loads((trained / "run.json").read_text())
+    assert manifest["recipe"]["tokens"] == 8192
+    assert manifest["recipe"]["optimizer"]["matrix_lr"] == 0.02
+    assert manifest["environment"]["torch"].startswith("2.")
