@@ -201,7 +201,8 @@ def _merged(ordered: list[Boundary]) -> list[Boundary]:
     """Drop the name of beginnings that cannot be told apart from the one before."""
     out: list[Boundary] = []
     for boundary in ordered:
-        if out and boundary.lo <= out[-1].hi:
+        # Intervals that only touch share one reading: the first change is over there.
+        if out and boundary.lo < out[-1].hi:
             before = out.pop()
             why = f"{before.why}; not separated from: {boundary.why}"
             out.append(Boundary(UNRESOLVED, before.at, before.lo, max(before.hi, boundary.hi), why))
@@ -218,7 +219,7 @@ def _beginning(
 ) -> Boundary:
     """Name the stretch before the first boundary: memorization needs early co-occurrence gains."""
     rise = _rise(assessments, curves, primary, Level.COOCCURRENCE)
-    if following.name == SYNTAX and rise is not None and rise.onset < following.at:
-        why = f"{rise.metric} changes before syntax does"
+    if following.name in (SYNTAX, UNRESOLVED) and rise is not None and rise.onset < following.at:
+        why = f"{rise.metric} changes before anything else does"
         return Boundary(MEMORIZATION, 0.0, 0.0, 0.0, why)
     return Boundary(UNRESOLVED, 0.0, 0.0, 0.0, "no evidence for a name before the first rise")

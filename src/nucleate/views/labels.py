@@ -141,6 +141,6 @@ def probability(value: float | None) -> str:
 def measure_name(metric: str) -> str:
     """Return the measure of a metric in words."""
     measure = measure_of(metric)
-    return {"kl": "KL", "nll": "loss", "excess_nll": "excess loss"}.get(
+    return {"kl": "KL", "nll": "loss", "gap_nll": "loss gap"}.get(
         measure, measure.replace("_", " ")
     )

@@ -43,8 +43,8 @@ def test_a_uniform_model_is_as_far_as_the_entropy_is_below_its_maximum():
     expected = np.log(3) + np.mean([p @ np.log(p) for p in (after_0, after_1)])
     assert found["ngram.bigram.kl"].value == pytest.approx(expected, abs=1e-6)
     # One word comes after the positions that are asked about: a 1 after "1 0".
-    excess = found["ngram.bigram.excess_nll"]
-    assert excess.value == pytest.approx(np.log(3) + np.log(after_0[1]), abs=1e-6)
+    gap = found["ngram.bigram.gap_nll"]
+    assert gap.value == pytest.approx(np.log(3) + np.log(after_0[1]), abs=1e-6)
 
 
 @pytest.mark.parametrize(("order", "name"), [(1, "unigram"), (2, "bigram"), (3, "trigram")])
@@ -53,14 +53,18 @@ def test_a_model_that_is_the_ngram_itself_is_at_zero_from_it_alone(corpus, order
     items = AlignmentItems(rows, NgramModel(corpus, 23))
     found = readings(NgramView(NgramModel(corpus, 23, order)), items)
     for other in ("unigram", "bigram", "trigram"):
-        kl, excess = found[f"ngram.{other}.kl"], found[f"ngram.{other}.excess_nll"]
-        assert (kl.n, excess.n) == (4, 4)
+        kl, gap = found[f"ngram.{other}.kl"], found[f"ngram.{other}.gap_nll"]
+        assert (kl.n, gap.n) == (4, 4)
         if other == name:
             assert kl.value == pytest.approx(0, abs=1e-5)
-            assert excess.items == pytest.approx((0, 0, 0, 0), abs=1e-5)
+            assert gap.items == pytest.approx((0, 0, 0, 0), abs=1e-5)
         else:
             assert kl.value > 0.05
-            assert abs(excess.value) > 0.05
+    # A model of a longer context has left shorter ones behind, and lags longer ones.
+    order_of = {"unigram": 1, "bigram": 2, "trigram": 3}
+    for other, length in order_of.items():
+        gap = found[f"ngram.{other}.gap_nll"]
+        assert (gap.value > 0.05) == (length > order)
 
 
 def test_the_sparse_sums_equal_the_dense_definition(corpus, monkeypatch):

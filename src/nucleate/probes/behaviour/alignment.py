@@ -127,18 +127,19 @@ def _cost(items: AlignmentItems) -> int:
 
 @probe(name="ngram", level=Level.COOCCURRENCE, unit="nats", cost=_cost)
 def alignment(view: ModelView, items: AlignmentItems) -> Iterable[Reading]:
-    """KL and excess loss against unigram, bigram and trigram; items are the means of the rows.
+    """KL and loss gap to unigram, bigram and trigram; items are the rows.
 
-    The excess loss falls to zero where the model predicts text as well as the n-gram model does,
-    and below where it does better: unlike KL it does not turn back when the model moves on.
+    The gap is the loss that a row has left until the model predicts it as well as the n-gram model
+    does, and zero from then on: unlike KL it does not turn back when the model moves on.
     """
     for name, kl_RP, excess_RP in zip(ORDERS, *items.measure(view), strict=True):
-        for measure, values_RP in (("kl", kl_RP), ("excess_nll", excess_RP)):
+        gap_R = np.maximum(excess_RP.mean(1), 0.0)
+        for measure, values_R, unit in (
+            ("kl", kl_RP.mean(1), "nats"),
+            ("gap_nll", gap_R, "nats/token"),
+        ):
             yield mean_reading(
-                f"ngram.{name}.{measure}",
-                values_RP.mean(1),
-                level=Level.COOCCURRENCE,
-                unit="nats/token" if measure == "excess_nll" else "nats",
+                f"ngram.{name}.{measure}", values_R, level=Level.COOCCURRENCE, unit=unit
             )
 
 
