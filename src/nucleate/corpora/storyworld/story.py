@@ -24,10 +24,10 @@ class Mixture(Settings):
     agreement: float = 2.0
     cause: float = 1.0
     fact: float = 1.5
-    song: float = 1.5
+    song: float = 3.0
     characters: tuple[int, int] = (2, 3)
     beats: tuple[int, int] = (8, 12)
-    song_words: tuple[int, int] = (4, 7)
+    song_words: tuple[int, int] = (5, 8)
 
 
 def agreement_sentence(rng: random.Random, split: Split) -> tuple[list[str], str, str, str]:
