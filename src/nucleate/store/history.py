@@ -50,6 +50,7 @@ class History:
         self.attempts: list[Attempt] = []
         self.last: Step | None = None
         self.ended: str | None = None
+        self.discarded_flops = 0.0
         self.malformed = 0
         self._segment = 0
 
@@ -73,6 +74,8 @@ class History:
         if at is None:
             return
         kept = at.step if record.kind == "start" else at.step - 1
+        if self.last is not None:
+            self.discarded_flops += max(0.0, self.last.flops - at.flops)
         self._forget_beyond(kept)
         self._segment, self.ended = record.segment, None
         self.attempts.append(Attempt(record.segment, at, record.time))

@@ -118,6 +118,12 @@ class Run:
             return history.last
 
     @property
+    def discarded_flops(self) -> float:
+        """Training FLOPs of steps that a later attempt did again."""
+        with self._now() as history:
+            return history.discarded_flops
+
+    @property
     def status(self) -> Status:
         """Whether a process is writing, has finished, or has left without finishing."""
         locked = is_locked(self.path / LOCK)  # asked before the log: a finish may come between

@@ -13,12 +13,12 @@ from typing import Any, Protocol
 import torch
 from torch.nn.functional import cross_entropy
 
-from nucleate.core import Event, Level, Reading, Step
+from nucleate.core import Event, LedgerEntry, Level, Reading, Step
 from nucleate.corpora.packing import BatchStream
 from nucleate.models import build, save_checkpoint
 from nucleate.observe.observer import Observer
 from nucleate.observe.schedule import Due, log_spaced, make_schedule
-from nucleate.store import RunWriter
+from nucleate.store import Run, RunWriter
 from nucleate.train.ledger import Ledger
 from nucleate.train.optimizers import make_optimizers, peak_rates
 from nucleate.train.recipe import Recipe
@@ -194,9 +194,10 @@ class Loop:
             "checkpoints": self._checkpoint_seconds,
         }
         probe_flops = probes.flops if probes else 0.0
-        self.writer.ledger(
-            self.ledger.entries(self.step.tokens, self.step.step, probe_flops, seconds)
-        )
+        entries = self.ledger.entries(self.step.tokens, self.step.step, probe_flops, seconds)
+        if discarded := Run.open(self.writer.path).discarded_flops:
+            entries.append(LedgerEntry("discarded work", discarded))
+        self.writer.ledger(entries)
         self.writer.finish(status, self.step)
 
     def _autocast(self) -> AbstractContextManager[Any]:

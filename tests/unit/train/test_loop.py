@@ -87,6 +87,10 @@ def test_killed_and_resumed_is_bit_identical(tmp_path: Path, kill_at: int) -> No
         assert moments[0].keys() == moments[1].keys()
         assert all(torch.equal(moments[0][key], moments[1][key]) for key in moments[0])
         one, other = Run.open(whole), Run.open(tmp_path / "cut")
+        # It died after `kill_at` steps, before that step was saved: one step was done twice.
+        parts = {entry.part: entry.flops for entry in other.ledger()}
+        assert parts["discarded work"] == pytest.approx(one.losses()[0][0].flops, rel=1e-9)
+        assert "discarded work" not in {entry.part for entry in one.ledger()}
         assert one.losses()[1] == other.losses()[1]
         assert {k: c.values for k, c in one.curves().items()} == {
             k: c.values for k, c in other.curves().items()
