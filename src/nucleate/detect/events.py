@@ -28,6 +28,9 @@ PAIR_REACH = 0.5
 SATELLITE_SHARE = 0.25
 """Steps that close to a larger one and smaller than this share of it are part of its shape."""
 
+BESIDE = 2
+"""Readings that must lie on either side of a change's 10-90 % extent."""
+
 EVENT_PARAMETERS = 3
 """Location, width, amplitude: what ΔBIC charges for."""
 
@@ -158,10 +161,18 @@ def _convincing(event: Tested, series: Series, alpha: float, widest: float) -> b
 
 
 def _resolved(event: Tested, series: Series, widest: float) -> bool:
-    """Return whether the readings around an event are close enough to show that it is narrow."""
+    """Return whether the readings around an event can show that it is narrow.
+
+    They must be close enough at the event, and `BESIDE` of them must lie before its 10 % point and
+    after its 90 % point: a change without a before or an after may be the end of a broad one.
+    """
     x = series.x - series.x[0]
     after = min(max(int(np.searchsorted(x, event.where.at)), 1), x.size - 1)
-    return bool(x[after] - x[after - 1] <= widest)
+    close = x[after] - x[after - 1] <= widest
+    half = 0.0 if event.kink else event.where.width / 2
+    before = np.count_nonzero(x < event.where.at - half)
+    beyond = np.count_nonzero(x > event.where.at + half)
+    return bool(close and before >= BESIDE and beyond >= BESIDE)
 
 
 def _without_spikes(series: Series, cache: GridCache) -> tuple[Series, tuple[float, ...]]:
