@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="nucleate",
     help="Watch coherence crystallise while a language model trains.",
+    epilog="--debug anywhere shows tracebacks instead of one line.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -28,6 +29,9 @@ Out = Annotated[Path | None, typer.Option("--out", help="Run folder to write.")]
 Tokens = Annotated[
     int | None, typer.Option("--tokens", min=1, help="Length of each run, in tokens.")
 ]
+Optimizer = Annotated[
+    str | None, typer.Option("--optimizer", help="adamw or muon, instead of the recipe's.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print results only.")]
 
 
@@ -35,7 +39,6 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print results only.")]
 def _root(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
     if version:
         from nucleate import __version__
@@ -52,6 +55,7 @@ def demo(
     tokens: Annotated[
         int | None, typer.Option(min=1, help="Length of each run, in tokens.")
     ] = None,
+    optimizer: Optimizer = None,
     quiet: Quiet = False,
 ) -> None:
     """Train a small model on the story world and watch it crystallise (under five minutes)."""
@@ -60,8 +64,9 @@ def demo(
     root = out or Path("runs") / "demo"
     folders = []
     for each in range(seed, seed + seeds):
-        recipe = demo_recipe(seed=each, tokens=tokens)
-        folder = _free_folder(root if seeds == 1 else root / f"seed{each}")
+        recipe = _with_optimizer(demo_recipe(seed=each, tokens=tokens), optimizer)
+        wish = root if seeds == 1 else root / f"seed{each}"
+        folder = wish if out else _free_folder(wish)
         if seeds > 1 and not quiet:
             typer.echo(f"seed {each} → {folder}")
         folders.append(_train(recipe, folder, quiet=quiet))
@@ -80,9 +85,12 @@ def train(
         list[str] | None,
         typer.Option("--text", help="Train on these texts: files, folders, hf:NAME[:SPLIT]."),
     ] = None,
-    field: Annotated[str, typer.Option(help="Key of the text in JSON lines.")] = "text",
+    field: Annotated[
+        str | None, typer.Option(help="With --text: key of the text in JSON lines (text).")
+    ] = None,
     tokens: Tokens = None,
     seed: Annotated[int | None, typer.Option(help="Seed of weights and data order.")] = None,
+    optimizer: Optimizer = None,
     out: Out = None,
     resume: Annotated[
         Path | None, typer.Option("--resume", help="Go on with this run folder.")
@@ -96,8 +104,10 @@ def train(
         raise UserError(
             "say what to train", expected="RECIPE.yaml, --text FILE… or --resume RUN, one of them"
         )
+    if field is not None and not text:
+        raise UserError("--field goes with --text", fix="name it in the recipe: corpus.field")
     if resume is not None:
-        if tokens is not None or seed is not None or out is not None:
+        if any(choice is not None for choice in (tokens, seed, out, optimizer)):
             raise UserError("--resume goes on with the run's own recipe", fix="leave the rest out")
         from nucleate.core.settings import validate
         from nucleate.store import Run
@@ -110,7 +120,7 @@ def train(
     changes: dict[str, Any] = {
         key: value for key, value in (("tokens", tokens), ("seed", seed)) if value is not None
     }
-    chosen = _recipe(recipe, text or [], field, changes)
+    chosen = _with_optimizer(_recipe(recipe, text or [], field or "text", changes), optimizer)
     _finish(_train(chosen, out or _free_folder(Path("runs") / chosen.name), quiet=quiet))
 
 
@@ -154,14 +164,32 @@ def _recipe(path: Path | None, text: list[str], field: str, changes: dict[str, A
     return text_recipe(text, field=field, **changes)
 
 
+def _with_optimizer(recipe: Recipe, kind: str | None) -> Recipe:
+    from nucleate.core.settings import validate
+    from nucleate.train.recipe import Recipe
+
+    if kind is None:
+        return recipe
+    changed = recipe.model_dump()
+    changed["optimizer"]["kind"] = kind
+    return validate(Recipe, changed, where="--optimizer")
+
+
 def _train(recipe: Recipe, folder: Path, *, quiet: bool, resume: bool = False) -> Path:
+    from nucleate.store import Run
     from nucleate.train.session import run
     from nucleate.views.live import LiveView
     from nucleate.views.progress import ProgressTracker
 
     with LiveView(recipe.name, quiet=quiet) as live:
         tracker = ProgressTracker(live.update)
-        return run(recipe, folder, listener=tracker, resume=resume)
+        if resume:
+            tracker.start_from(Run.open(folder))
+        try:
+            command = ["nucleate", *sys.argv[1:]]
+            return run(recipe, folder, listener=tracker, resume=resume, command=command)
+        except KeyboardInterrupt:
+            raise Interrupted(folder) from None
 
 
 def _finish(folder: Path) -> None:
@@ -176,23 +204,32 @@ def _finish(folder: Path) -> None:
 def _free_folder(wish: Path) -> Path:
     """Return the wished folder, or the first of ``-2``, ``-3`` … that is not taken."""
     folder, number = wish, 1
-    while folder.exists() and any(folder.iterdir()):
+    while folder.exists() and (folder.is_file() or any(folder.iterdir())):
         number += 1
         folder = wish.with_name(f"{wish.name}-{number}")
     return folder
 
 
+class Interrupted(Exception):  # noqa: N818 (it is no error)
+    """Ctrl-C was pressed and the run can go on."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"interrupted; go on with: nucleate train --resume {folder}")
+
+
 def main() -> None:
     """Run the command line; mistakes of the user end as one line and exit code 2."""
+    debug = "--debug" in sys.argv
+    sys.argv = [word for word in sys.argv if word != "--debug"]
     try:
         app(standalone_mode=True)
-    except KeyboardInterrupt:
-        typer.echo("nucleate: interrupted", err=True)
+    except (KeyboardInterrupt, Interrupted) as stop:
+        typer.echo(f"nucleate: {stop or 'interrupted'}", err=True)
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
     except Exception as error:
-        if "--debug" in sys.argv:
+        if debug:
             raise
         from nucleate.core import NucleateError
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from nucleate.core import UserError
+from nucleate.core import Step, UserError
 from nucleate.observe.schedule import ProbeSettings
 from nucleate.observe.watch import Watch, watch
 from nucleate.probes.suites import Suite
@@ -30,6 +30,7 @@ class NucleateCallback(TrainerCallback):  # type: ignore[misc]
         tokens_per_step: Tokens of one optimiser step, when the Trainer does not count them
             (``include_num_input_tokens_seen=True`` makes it count).
         context: Longest probe sequence, in tokens.
+        train_context: Length of the training sequences, for FLOPs; `context` when left out.
         probes: Density and cost of probing.
     """
 
@@ -42,6 +43,7 @@ class NucleateCallback(TrainerCallback):  # type: ignore[misc]
         suite: Suite | None = None,
         tokens_per_step: int | None = None,
         context: int = 256,
+        train_context: int | None = None,
         probes: ProbeSettings | None = None,
     ) -> None:
         self._run, self._tokenizer = run, tokenizer
@@ -49,6 +51,7 @@ class NucleateCallback(TrainerCallback):  # type: ignore[misc]
             "texts": texts,
             "suite": suite,
             "context": context,
+            "train_context": train_context,
             "probes": probes,
         }
         self._tokens_per_step = tokens_per_step
@@ -68,8 +71,14 @@ class NucleateCallback(TrainerCallback):  # type: ignore[misc]
             )
         tokenizer = self._tokenizer or kwargs.get("processing_class") or kwargs.get("tokenizer")
         total = self._tokens_per_step * state.max_steps if self._tokens_per_step else None
+        done = (self._tokens_per_step or 0) * state.global_step or int(state.num_input_tokens_seen)
         self._watch = watch(
-            kwargs["model"], tokenizer, run=self._run, total_tokens=total, **self._options
+            kwargs["model"],
+            tokenizer,
+            run=self._run,
+            total_tokens=total,
+            start=Step(state.global_step, done),
+            **self._options,
         )
 
     def on_log(
@@ -92,5 +101,5 @@ class NucleateCallback(TrainerCallback):  # type: ignore[misc]
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Close the run folder."""
         if self._watch is not None:
-            self._watch.__exit__(None, None, None)
+            self._watch.close()
             self._watch = None

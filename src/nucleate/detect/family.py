@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from nucleate.core import Assessment, Curve, Evidence, Kind, Transition, Verdict, companion
+from nucleate.core import Assessment, Curve, Kind, Transition, Verdict, companion
 from nucleate.detect.assess import ALPHA, MAX_WIDTH, NUM_BOOTSTRAP
 from nucleate.detect.describe import describe
 from nucleate.detect.events import GridCache, find_events
@@ -80,19 +80,25 @@ def assess_curves(
             # Not convincing within the family: look at the curve again without its events.
             events = find_events(cleaned[name], cache, alpha=0.0)
         plain = describe(cleaned[name], events, cache, metric=name, chance=curves[name].chance)
-        out[name] = _with_q(plain, adjusted[name])
+        out[name] = _with_q(plain, adjusted[name], len(names))
     return _mirage_control(out, curves)
 
 
-def _with_q(assessment: Assessment, q: float) -> Assessment:
-    changes = tuple(
-        replace(change, evidence=_adjust(change.evidence, q)) for change in assessment.transitions
-    )
-    return replace(assessment, transitions=changes)
+def _with_q(assessment: Assessment, q: float, num: int) -> Assessment:
+    """Give each change its q; the metric's smallest p stood for it in the family.
 
-
-def _adjust(evidence: Evidence, q: float) -> Evidence:
-    return replace(evidence, q=max(q, evidence.p))
+    Further changes of the same metric were not in that family, so they are adjusted for all of it
+    at once (the first step of Benjamini-Yekutieli), which can only be stricter.
+    """
+    harmonic = sum(1.0 / rank for rank in range(1, num + 1))
+    best = min((change.evidence.p for change in assessment.transitions), default=1.0)
+    changes = []
+    for change in assessment.transitions:
+        p = change.evidence.p
+        own = q if p == best else min(1.0, p * num * harmonic)
+        if own <= FALSE_DISCOVERY_RATE or p == best:
+            changes.append(replace(change, evidence=replace(change.evidence, q=max(q, own, p))))
+    return replace(assessment, transitions=tuple(changes))
 
 
 def _mirage_control(

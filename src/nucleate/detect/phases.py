@@ -194,7 +194,13 @@ def _settled(
     below, above = tokens[(tokens > 0) & (tokens <= at)], tokens[tokens >= at]
     lo = min(last.lo * 10**shift, float(below.max()) if below.size else at)
     hi = max(last.hi * 10**shift, float(above.min()))
-    return Boundary(REFINEMENT, at, lo, hi, f"{last.metric}, the last to rise, has done 90 % of it")
+    return Boundary(
+        REFINEMENT,
+        at,
+        lo,
+        hi,
+        f"{last.metric}, the last of syntax, semantics and narrative to rise, has done 90 %",
+    )
 
 
 def _merged(ordered: list[Boundary]) -> list[Boundary]:
@@ -220,6 +226,6 @@ def _beginning(
     """Name the stretch before the first boundary: memorization needs early co-occurrence gains."""
     rise = _rise(assessments, curves, primary, Level.COOCCURRENCE)
     if following.name in (SYNTAX, UNRESOLVED) and rise is not None and rise.onset < following.at:
-        why = f"{rise.metric} changes before anything else does"
+        why = f"{rise.metric} begins to change before the next rise is half done"
         return Boundary(MEMORIZATION, 0.0, 0.0, 0.0, why)
     return Boundary(UNRESOLVED, 0.0, 0.0, 0.0, "no evidence for a name before the first rise")

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from nucleate.core import preserved_random_state
+from nucleate.core import UserError, preserved_random_state
 
 
 def bare(model: Any) -> Any:
@@ -20,6 +20,24 @@ def bare(model: Any) -> Any:
             model = model.module
         else:
             return model
+
+
+def refuse_sharded(model: Any) -> None:
+    """Refuse models whose weights are spread over processes: one process alone would wait forever.
+
+    Raises:
+        UserError: FSDP, ZeRO-3 or another sharding by DTensor.
+    """
+    inner = bare(model)
+    wrapped = any("FullyShardedDataParallel" in type(m).__name__ for m in inner.modules())
+    sharded = any(type(p).__name__ == "DTensor" or hasattr(p, "ds_id") for p in inner.parameters())
+    if wrapped or sharded:
+        raise UserError(
+            "weights are sharded over processes",
+            got=type(inner).__name__,
+            expected="a whole model in this process",
+            fix="observe its checkpoints instead",
+        )
 
 
 @contextmanager

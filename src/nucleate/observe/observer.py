@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from nucleate.core import Event, Reading, Step
+from nucleate.core import Event, Reading, RunFolderError, Step
 from nucleate.observe.neutral import undisturbed
 from nucleate.observe.schedule import Due
 from nucleate.probes.suites import Suite
@@ -26,6 +27,8 @@ class Observer:
         points: Token counts at which to measure.
         writer: Where readings and events go.
         flops_per_token: FLOPs of one token forward, for the ledger.
+        cost_cap: Skip a point at which probes would exceed this share of the training FLOPs so far;
+            None where the points were planned to keep to it.
         listener: Called with the readings of each observation.
     """
 
@@ -37,22 +40,34 @@ class Observer:
         writer: RunWriter,
         *,
         flops_per_token: float = 0.0,
+        cost_cap: float | None = None,
         listener: Callable[[Step, list[Reading]], None] | None = None,
     ) -> None:
         self._model, self._suite, self._writer = model, suite, writer
         self._due = Due(points)
         self._flops_per_reading = suite.forward_tokens * flops_per_token
-        self._listener = listener
+        self._cost_cap, self._listener = cost_cap, listener
+        self._recording = True
         self._failures: dict[str, int] = {}
         self.flops = 0.0
         self.seconds = 0.0
 
+    @property
+    def points(self) -> tuple[int, ...]:
+        """Token counts at which it measures."""
+        return tuple(self._due.points)
+
     def after_step(self, step: Step) -> list[Reading]:
         """Measure if a scheduled point has been reached; return the readings (often none)."""
-        return self.measure(step) if self._due.pop(step.tokens) else []
+        if not self._due.pop(step.tokens):
+            return []
+        spent = self.flops + self._flops_per_reading
+        if self._cost_cap is not None and spent > self._cost_cap * step.flops:
+            return []
+        return self.measure(step)
 
     def measure(self, step: Step) -> list[Reading]:
-        """Measure the whole suite now and record it."""
+        """Measure the whole suite now and record it; nothing that fails here stops training."""
         begin = time.perf_counter()
         readings: list[Reading] = []
         with undisturbed(self._model) as model:
@@ -61,16 +76,35 @@ class Observer:
                 if self._failures.get(probe.name, 0) >= MAX_FAILURES:
                     continue
                 try:
-                    readings += list(probe.measure(view, items))
+                    readings += checked(probe.measure(view, items))
                 except Exception as error:
                     self._failed(step, probe.name, error)
         for reading in readings:
-            self._writer.reading(step, reading)
+            self.record("reading", step, reading)
         self.flops += self._flops_per_reading
-        self.seconds += time.perf_counter() - begin
         if self._listener:
-            self._listener(step, readings)
+            try:
+                self._listener(step, readings)
+            except Exception as error:
+                warnings.warn(f"nucleate: listener failed: {error}", stacklevel=2)
+                self._listener = None
+        self.seconds += time.perf_counter() - begin
         return readings
+
+    def record(self, what: str, *content: Any) -> None:
+        """Call a method of the writer; when the run folder fails, warn once and stop recording.
+
+        Args:
+            what: ``reading``, ``loss``, ``event``, ``ledger`` or ``finish``.
+            content: Its arguments.
+        """
+        if not self._recording:
+            return
+        try:
+            getattr(self._writer, what)(*content)
+        except RunFolderError as error:
+            self._recording = False
+            warnings.warn(f"nucleate: nothing is recorded from here on: {error}", stacklevel=2)
 
     def state(self) -> dict[str, Any]:
         """Return everything that a resumed observer needs, ready for JSON."""
@@ -90,7 +124,23 @@ class Observer:
     def _failed(self, step: Step, name: str, error: Exception) -> None:
         count = self._failures[name] = self._failures.get(name, 0) + 1
         text = f"{name}: {type(error).__name__}: {error}"
-        self._writer.event(Event(step, "probe failed", text))
+        self.record("event", Event(step, "probe failed", text))
         if count == MAX_FAILURES:
-            text = f"{name} is disabled for the rest of the run after {count} failures"
-            self._writer.event(Event(step, "probe disabled", text))
+            end = f"{name} is disabled for the rest of the run after {count} failures"
+            self.record("event", Event(step, "probe disabled", end))
+
+
+def checked(readings: Iterable[Reading]) -> list[Reading]:
+    """Return the readings of a probe as a list.
+
+    Raises:
+        TypeError: One of them is no Reading, or its value is no number.
+    """
+    found = list(readings)
+    for reading in found:
+        if not isinstance(reading, Reading):
+            raise TypeError(f"yielded {type(reading).__name__} instead of Reading")
+        for name in ("value", "se", "chance"):
+            if not isinstance(getattr(reading, name), (int, float)):
+                raise TypeError(f"{reading.metric}: {name} is no number")
+    return found

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
+from nucleate.core import UserError
 from nucleate.core.settings import Settings
 
-MIN_PER_DECADE = 3
+MIN_READINGS = 8
+"""Fewer readings than this say nothing about sharpness, so a plan with fewer is refused."""
 
 
 class ProbeSettings(Settings):
@@ -25,7 +27,7 @@ class ProbeSettings(Settings):
 
     per_decade: float = Field(default=12, ge=1, le=200)
     first_tokens: int = Field(default=50_000, ge=1)
-    cost_cap: float = Field(default=0.02, gt=0, le=10)
+    cost_cap: float = Field(default=0.02, gt=0)
     items: int = Field(default=160, ge=8, le=100_000)
 
 
@@ -63,13 +65,25 @@ def make_schedule(
         total_tokens: Length of the run.
         training_flops: FLOPs of the whole training.
         probe_flops: FLOPs of one reading of the suite.
+
+    Raises:
+        UserError: The cap does not even pay for `MIN_READINGS`.
     """
     wished = log_spaced(settings.first_tokens, total_tokens, settings.per_decade)
     affordable = int(settings.cost_cap * training_flops / probe_flops) if probe_flops else 10**9
     if len(wished) <= affordable:
         return ProbeSchedule(wished, settings.per_decade)
+    if affordable < MIN_READINGS:
+        needed = MIN_READINGS * probe_flops / training_flops
+        raise UserError(
+            "probes cannot keep to their share of the training FLOPs",
+            where="probes.cost_cap",
+            got=settings.cost_cap,
+            expected=f"{needed:.2g} or more for {MIN_READINGS} readings",
+            fix="raise it, or lower probes.items",
+        )
     points, density = wished, settings.per_decade
-    while len(points) > max(affordable, 2) and density > MIN_PER_DECADE:
+    while len(points) > affordable:
         density *= 0.97
         points = log_spaced(settings.first_tokens, total_tokens, density)
     share = len(points) * probe_flops / training_flops

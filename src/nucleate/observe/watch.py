@@ -8,9 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from nucleate.core import Reading, Step, UserError
+from nucleate.core import CheckpointError, Event, LedgerEntry, Mark, Reading, Step, UserError
 from nucleate.models import flops_per_token
-from nucleate.observe.neutral import bare
+from nucleate.observe.environment import environment
+from nucleate.observe.neutral import bare, refuse_sharded
 from nucleate.observe.observer import Observer
 from nucleate.observe.schedule import ProbeSettings, log_spaced, make_schedule
 from nucleate.probes.suites import Suite
@@ -27,12 +28,14 @@ class Watch:
         position: The Step reached so far.
     """
 
-    def __init__(self, observer: Observer, writer: RunWriter, flops_per_token: float) -> None:
+    def __init__(
+        self, observer: Observer, writer: RunWriter, flops_per_token: float, start: Step
+    ) -> None:
         self._observer, self._writer = observer, writer
         self._flops_per_token = flops_per_token
-        self._begin = time.perf_counter()
+        self._begin = time.perf_counter() - start.wall
         self.path = writer.path
-        self.position = Step(0, 0)
+        self.position = start
 
     def step(
         self, *, loss: float, tokens: int, lr: float = 0.0, grad_norm: float = float("nan")
@@ -56,12 +59,24 @@ class Watch:
             wall=time.perf_counter() - self._begin,
             lr=float(lr),
         )
-        self._writer.loss(self.position, float(loss), float(grad_norm))
+        self._observer.record("loss", self.position, float(loss), float(grad_norm))
         return self._observer.after_step(self.position)
 
     def measure(self) -> list[Reading]:
-        """Run the whole suite now, whatever the schedule says."""
+        """Run the whole suite now, whatever schedule and cap say."""
         return self._observer.measure(self.position)
+
+    def close(self, *, finished: bool = True) -> None:
+        """Write what the run has cost, and close the run folder."""
+        probes, end = self._observer, self.position
+        entries = [
+            LedgerEntry("training, matrix products", end.flops),
+            LedgerEntry("probes", probes.flops, probes.seconds),
+            LedgerEntry("training", 0.0, end.wall - probes.seconds, Mark.MEASURED),
+        ]
+        probes.record("ledger", entries)
+        probes.record("finish", "finished" if finished else "interrupted", end)
+        self._writer.close()
 
     def __enter__(self) -> Watch:
         return self
@@ -72,8 +87,7 @@ class Watch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._writer.finish("finished" if kind is None else "interrupted", self.position)
-        self._writer.close()
+        self.close(finished=kind is None)
 
 
 def watch(
@@ -85,22 +99,29 @@ def watch(
     suite: Suite | None = None,
     total_tokens: int | None = None,
     context: int = 256,
+    train_context: int | None = None,
     probes: ProbeSettings | None = None,
+    start: Step | None = None,
 ) -> Watch:
     """Watch a model that somebody else trains; its weights come out bit-identical.
 
+    Call it in one process only (rank 0 under DDP).
+
     Args:
-        model: A causal `transformers` model, compiled or wrapped by DDP or not.
+        model: A causal `transformers` model, compiled or wrapped by DDP or not, not sharded.
         tokenizer: Its tokenizer.
         run: The run folder to create.
         texts: Held-out documents to make probes from (at least `MIN_TEXTS`).
         suite: A suite of one's own instead.
-        total_tokens: Planned length of the run; with it the cost cap can be kept.
+        total_tokens: Planned length of the run. With it, readings are laid out to keep to the cost
+            cap; without it, a reading that would exceed the cap is skipped when it comes up.
         context: Longest probe sequence, in tokens.
+        train_context: Length of the training sequences, for FLOPs; `context` when left out.
         probes: Density and cost of probing.
+        start: Where training goes on from, when it was resumed; `run` then goes on too.
 
     Raises:
-        UserError: Neither texts nor a suite, or the run folder is taken.
+        UserError: Neither texts nor a suite, sharded weights, or the run folder is taken.
 
     Example:
         >>> with watch(model, tok, run="runs/a", texts=held_out) as w:   # doctest: +SKIP
@@ -108,29 +129,50 @@ def watch(
         ...         w.step(loss=train_step(batch), tokens=batch.numel())
     """
     settings = probes or ProbeSettings()
+    refuse_sharded(model)
     if suite is None:
         suite = _suite_of_texts(texts, tokenizer, settings, context)
     inner = bare(model)
-    forward = sum(flops_per_token(inner.config, context).values())
+    probe_flops = forward_flops(inner, context)
+    train_flops = forward_flops(inner, train_context or context)
     points, note = log_spaced(settings.first_tokens, 10**13, settings.per_decade), ""
     if total_tokens:
-        training = 3 * forward * total_tokens
-        schedule = make_schedule(settings, total_tokens, training, suite.forward_tokens * forward)
+        schedule = make_schedule(
+            settings,
+            total_tokens,
+            3 * train_flops * total_tokens,
+            suite.forward_tokens * probe_flops,
+        )
         points, note = schedule.points, schedule.note
     manifest = Manifest(
         name=Path(run).name,
         recipe={"watched": type(inner).__name__, "probes": settings.model_dump(mode="json")},
+        environment=environment(next(inner.parameters()).device),
         primary={str(level): stem for level, stem in suite.primary.items()},
     )
-    writer = RunWriter.create(run, manifest)
-    watched = Watch(
-        Observer(model, suite, points, writer, flops_per_token=forward), writer, forward
+    begin = start or Step(0, 0)
+    goes_on = begin.step > 0 and (Path(run) / "run.json").exists()
+    writer = RunWriter.resume(run, begin) if goes_on else RunWriter.create(run, manifest)
+    observer = Observer(
+        model,
+        suite,
+        tuple(point for point in points if point > begin.tokens),
+        writer,
+        flops_per_token=probe_flops,
+        cost_cap=None if total_tokens else settings.cost_cap,
     )
-    if note:
-        from nucleate.core import Event
+    for text in (note, *suite.notes):
+        if text and not goes_on:
+            writer.event(Event(begin, "note", text))
+    return Watch(observer, writer, train_flops, begin)
 
-        writer.event(Event(watched.position, "cost cap", note))
-    return watched
+
+def forward_flops(model: Any, context: int) -> float:
+    """FLOPs of one token forward: by part where the architecture is known, else 2 per parameter."""
+    try:
+        return float(sum(flops_per_token(model.config, context).values()))
+    except CheckpointError:
+        return 2.0 * float(sum(parameter.numel() for parameter in model.parameters()))
 
 
 def _suite_of_texts(
@@ -140,6 +182,7 @@ def _suite_of_texts(
 
     from nucleate.corpora.blimp import find_blimp
     from nucleate.corpora.text import Documents
+    from nucleate.corpora.tokenizer import begin_token
     from nucleate.probes.text_suite import text_suite
 
     if len(texts) < MIN_TEXTS:
@@ -152,7 +195,8 @@ def _suite_of_texts(
     # One half stands for the corpus in the n-gram models, the other half is asked about.
     documents = Documents(tuple(texts[::2]), tuple(texts[1::2]), key="")
     encoded = tokenizer(list(documents.train), add_special_tokens=False)["input_ids"]
-    sample = [token for ids in encoded for token in (*ids, tokenizer.eos_token_id)]
+    end = begin_token(tokenizer)
+    sample = [token for ids in encoded for token in (*ids, end)]
     return text_suite(
         documents,
         tokenizer,

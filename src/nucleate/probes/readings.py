@@ -72,7 +72,8 @@ def choice_readings(
     if not options:
         return
     accuracy = [tie_aware_hit(scores) for scores in options]
-    margin = [float(scores[0] - np.logaddexp.reduce(scores[1:])) for scores in options]
+    with np.errstate(invalid="ignore"):  # a diverged model gives NaN, which stays NaN
+        margin = [float(scores[0] - np.logaddexp.reduce(scores[1:])) for scores in options]
     chance = float(np.mean([1 / len(scores) for scores in options]))
     blind = float(np.mean([-np.log(len(scores) - 1) for scores in options]))
     yield mean_reading(
@@ -95,7 +96,8 @@ def pair_readings(
     A pair whose texts are equally likely earns half a point.
     """
     values = np.asarray(differences, dtype=np.float64)
-    hits = np.where(values == 0, 0.5, values > 0)
+    hits = np.where(values == 0, 0.5, (values > 0).astype(np.float64))
+    hits[np.isnan(values)] = np.nan
     yield mean_reading(
         f"{stem}.accuracy", hits, level=level, unit="fraction", chance=0.5, clusters=clusters
     )
@@ -107,4 +109,6 @@ def pair_readings(
 def tie_aware_hit(scores: NDArray[np.float64]) -> float:
     """Return 1 if the first score is the largest, 0 if not, 1/k if it ties with k - 1 others."""
     top = scores.max()
+    if np.isnan(top):
+        return float("nan")  # a diverged model has no answer, not a wrong one
     return float(scores[0] == top) / float((scores == top).sum())

@@ -136,7 +136,7 @@ def asked_rows(model: Any, ids_BT: torch.Tensor, asked_A: torch.Tensor) -> Any:
 
     Where the architecture allows it, only the asked rows reach the output head.
     """
-    if model.config.model_type in _SPLIT_HEAD:
+    if model.config.model_type in _SPLIT_HEAD and type(model).__name__.endswith("ForCausalLM"):
         hidden_BTD = model.base_model(input_ids=ids_BT, use_cache=False).last_hidden_state
         hidden_AD = hidden_BTD.flatten(0, 1)[asked_A]
         head = model.get_output_embeddings()

@@ -14,7 +14,8 @@ def make_optimizers(model: Any, settings: OptimizerSettings) -> dict[str, torch.
     """Build the optimisers of a model.
 
     Muon takes the two-dimensional weights between embedding and head (Jordan et al. 2024); all the
-    rest, and everything under ``adamw``, goes to AdamW. Only matrices decay.
+    rest, and everything under ``adamw``, goes to AdamW. Only matrices decay. Experts that
+    transformers keeps fused in one three-dimensional weight count as the rest.
 
     Raises:
         RecipeError: Muon is asked for and this torch has none (it came with 2.9).
@@ -25,14 +26,7 @@ def make_optimizers(model: Any, settings: OptimizerSettings) -> dict[str, torch.
     optimizers: dict[str, torch.optim.Optimizer] = {}
     rest = parameters
     if settings.kind == "muon":
-        if not hasattr(torch.optim, "Muon"):
-            raise RecipeError(
-                "this torch has no Muon",
-                where="optimizer.kind",
-                got=torch.__version__,
-                expected="torch ≥ 2.9",
-                fix="set it to adamw",
-            )
+        refuse_missing_muon(settings)
         taken = {id(p) for p in inner}
         rest = [p for p in parameters if id(p) not in taken]
         optimizers["muon"] = torch.optim.Muon(
@@ -52,6 +46,22 @@ def make_optimizers(model: Any, settings: OptimizerSettings) -> dict[str, torch.
         fused=True,
     )
     return optimizers
+
+
+def refuse_missing_muon(settings: OptimizerSettings) -> None:
+    """Refuse Muon where this torch has none.
+
+    Raises:
+        RecipeError: It came with torch 2.9.
+    """
+    if settings.kind == "muon" and not hasattr(torch.optim, "Muon"):
+        raise RecipeError(
+            "this torch has no Muon",
+            where="optimizer.kind",
+            got=torch.__version__,
+            expected="torch ≥ 2.9",
+            fix="set it to adamw, or pass --optimizer adamw",
+        )
 
 
 def peak_rates(optimizers: dict[str, torch.optim.Optimizer]) -> list[tuple[dict[str, Any], float]]:

@@ -50,6 +50,9 @@ class TextCorpus(Settings):
 Corpus = Annotated[StoryWorldCorpus | TextCorpus, Field(discriminator="kind")]
 
 
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
 class OptimizerSettings(Settings):
     """AdamW for everything, or Muon for the matrices between embedding and head.
 
@@ -64,7 +67,7 @@ class OptimizerSettings(Settings):
     lr: float = Field(default=3e-3, gt=0)
     matrix_lr: float = Field(default=0.02, gt=0)
     weight_decay: float = Field(default=0.1, ge=0)
-    betas: tuple[float, float] = (0.9, 0.95)
+    betas: tuple[Share, Share] = (0.9, 0.95)
     momentum: float = Field(default=0.95, ge=0, lt=1)
     clip: float = Field(default=1.0, gt=0)
 
@@ -91,6 +94,8 @@ class Recipe(Settings):
     Attributes:
         tokens: Length of the run; rounded up to whole batches.
         rows, context: Shape of a batch, in sequences and tokens.
+        probes: Density and cost of probing. The cap is 10 % here (2 % elsewhere): the reference
+            models are so small that looking at them closely costs a visible share.
         seed: Seed of the initial weights and, together with its use, of the data order.
         precision: ``bf16`` runs the forward pass under autocast.
         compile: Whether to pass the model through `torch.compile`.
@@ -104,7 +109,7 @@ class Recipe(Settings):
     model: ModelSettings = ModelSettings(size="tiny", tie_embeddings=True)
     optimizer: OptimizerSettings = OptimizerSettings()
     schedule: ScheduleSettings = ScheduleSettings()
-    probes: ProbeSettings = ProbeSettings()
+    probes: ProbeSettings = ProbeSettings(cost_cap=0.1, items=128)
     tokens: int = Field(default=4_000_000, ge=1)
     rows: int = Field(default=16, ge=1)
     context: int = Field(default=128, ge=16)

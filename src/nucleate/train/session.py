@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import version
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from nucleate.core import Event, RunFolderError, Step
 from nucleate.core.settings import validate
 from nucleate.models import verify_checkpoint
-from nucleate.store import Manifest, Run, RunWriter
-from nucleate.train.loop import Listener, Loop
+from nucleate.observe.environment import PACKAGES, environment
+from nucleate.store import Manifest, Run, RunWriter, Status
+from nucleate.train.loop import Listener, Loop, pick_device
+from nucleate.train.optimizers import refuse_missing_muon
 from nucleate.train.recipe import Recipe
 from nucleate.train.state import FOLDER, has_state
-from nucleate.train.workload import Workload, build_workload
+from nucleate.train.workload import build_workload
 
 
 def run(
@@ -26,6 +25,7 @@ def run(
     resume: bool = False,
     listener: Listener | None = None,
     observed: bool = True,
+    command: Sequence[str] = (),
 ) -> Path:
     """Train a recipe in a run folder.
 
@@ -35,21 +35,29 @@ def run(
         resume: Go on from the run's last resume point.
         listener: Who watches.
         observed: False trains without probes.
+        command: What was typed to get here, recorded so that the report can say it.
 
     Returns:
         The run folder.
 
     Raises:
         UserError: Recipe, corpus or run folder cannot be used.
+        KeyboardInterrupt: Ctrl-C was pressed; the run can be resumed.
     """
     path = Path(path)
     if resume:
         return _resume(path, listener, observed)
+    device = pick_device(recipe.device)  # before anything is created that a mistake would spoil
+    refuse_missing_muon(recipe.optimizer)
     workload = build_workload(recipe, cache=path.parent / ".cache")
     manifest = Manifest(
         name=recipe.name,
         recipe=recipe.model_dump(mode="json"),
-        environment=environment(workload),
+        environment={
+            **environment(device),
+            "corpus": dict(workload.facts),
+            **({"command": list(command)} if command else {}),
+        },
         seeds={"model": recipe.seed, "data": recipe.seed},
         primary={str(level): stem for level, stem in workload.suite.primary.items()},
     )
@@ -62,30 +70,29 @@ def run(
 
 
 def _resume(path: Path, listener: Listener | None, observed: bool) -> Path:
-    manifest = Run.open(path).manifest
+    before = Run.open(path)
+    if before.status is Status.FINISHED:
+        raise RunFolderError("has finished", where=path, fix="nothing is left to resume")
     if not has_state(path):
         raise RunFolderError(
             "has no resume point", where=path / FOLDER, fix="train again in a new folder"
         )
-    recipe = validate(Recipe, dict(manifest.recipe), where=str(path / "run.json"))
+    recipe = validate(Recipe, dict(before.manifest.recipe), where=str(path / "run.json"))
+    changed = changes(before.manifest.environment, environment(pick_device(recipe.device)))
     workload = build_workload(recipe, cache=path.parent / ".cache")
     step = verify_checkpoint(path / FOLDER).step
     with RunWriter.resume(path, step) as writer:
         loop = Loop(recipe, workload, writer, listener=listener, observed=observed)
         loop.resume()
         writer.event(Event(step, "resumed", f"attempt {writer.attempt} goes on from here"))
+        if changed:
+            text = f"not bit-exact from here on: {'; '.join(changed)}"
+            writer.event(Event(step, "inexact resume", text))
         loop.run()
     return path
 
 
-def environment(workload: Workload | None = None) -> dict[str, Any]:
-    """Return what a result may depend on: versions, platform, threads, counts of the corpus."""
-    packages = ("torch", "transformers", "tokenizers", "numpy", "scipy")
-    return {
-        "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
-        "threads": torch.get_num_threads(),
-        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
-        **{name: version(name) for name in packages},
-        **({"corpus": dict(workload.facts)} if workload else {}),
-    }
+def changes(old: Any, new: dict[str, Any]) -> list[str]:
+    """Say what differs of the things that decide the last bit: versions, threads, device."""
+    keys = ("threads", "device", "platform", *PACKAGES)
+    return [f"{key} was {old.get(key)}, is {new[key]}" for key in keys if old.get(key) != new[key]]

@@ -71,5 +71,8 @@ def load_state(
 
 
 def has_state(run: Path) -> bool:
-    """Return whether there is a resume point."""
+    """Return whether there is a resume point; one that a crash left half replaced is put back."""
+    outgoing = run / f".{FOLDER}.outgoing"
+    if not (run / FOLDER).exists() and outgoing.exists():
+        outgoing.rename(run / FOLDER)
     return (run / FOLDER / "manifest.json").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,14 @@ class Workload:
     """What a recipe trains on and is measured by.
 
     Attributes:
+        key: Hash of tokenizer and documents: a run may only go on with the same.
         facts: What was counted about the corpus, for the run folder and the report.
     """
 
     tokenizer: Any
     shards: Shards
     suite: Suite
+    key: str = ""
     facts: dict[str, int | str] = field(default_factory=dict)
 
 
@@ -63,6 +66,7 @@ def _story_workload(recipe: Recipe, corpus: StoryWorldCorpus) -> Workload:
             stories=recipe.probes.items,
             context=recipe.context,
         ),
+        key=_key(tokenizer, str(corpus.world)),
         facts={"corpus": f"story world {corpus.world}", "vocabulary": len(ids)},
     )
 
@@ -97,6 +101,7 @@ def _text_workload(recipe: Recipe, corpus: TextCorpus, cache: Path | None) -> Wo
         tokenizer=tokenizer,
         shards=shards,
         suite=suite,
+        key=_key(tokenizer, documents.key),
         facts={
             "corpus": ", ".join(Path(path).name for path in corpus.paths),
             "documents": len(documents.train),
@@ -113,3 +118,8 @@ def _blimp_folder(wish: str) -> Path | None:
     if wish == "auto":
         return find_blimp()
     return None if wish == "none" else Path(wish)
+
+
+def _key(tokenizer: Any, documents: str) -> str:
+    content = tokenizer.backend_tokenizer.to_str() + documents
+    return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -106,6 +106,11 @@ class Reproduction:
 
 def reproduce(manifest: Manifest) -> Reproduction:
     """Return the recorded command, else the one that trains from the recipe shown."""
+    if "watched" in manifest.recipe:
+        words = (
+            "This run was trained by a program of its own; only what was observed is known here."
+        )
+        return Reproduction(words, "")
     recorded = manifest.environment.get("command")
     if isinstance(recorded, (list, tuple)):
         recorded = shlex.join(str(part) for part in recorded)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from nucleate.core import Curve, Level, Reading, Step
 from nucleate.detect import level_score, running_phase
 from nucleate.views.live import Progress
+
+if TYPE_CHECKING:
+    from nucleate.store import Run
 
 RECENT_STEPS = 50
 KEPT_LOSSES = 400
@@ -37,6 +41,15 @@ class ProgressTracker:
         """Learn the length of the run, and which metric stem stands for each level."""
         self._total, self._primary = total_tokens, primary
 
+    def start_from(self, run: Run) -> None:
+        """Take in what an earlier attempt has measured."""
+        self._primary = {Level(level): stem for level, stem in run.manifest.primary.items()}
+        by_step: dict[Step, list[Reading]] = {}
+        for step, reading in run.readings():
+            by_step.setdefault(step, []).append(reading)
+        for step in sorted(by_step, key=lambda step: step.tokens):
+            self.on_readings(step, by_step[step])
+
     def on_step(self, step: Step, loss: float) -> None:
         """Note a step's loss and show where the run stands."""
         self._clock.append((time.perf_counter(), step.tokens))
@@ -54,7 +67,7 @@ class ProgressTracker:
                 eta_seconds=(self._total - step.tokens) / speed if speed > 0 else float("nan"),
                 phase=self._phase,
                 scores=dict(self._scores),
-                losses=self._losses[-KEPT_LOSSES:],
+                losses=self._losses,
             )
         )
 

@@ -27,11 +27,14 @@ def _probe(view: Any, items: Any) -> Iterable[Reading]:
 SUITE = Suite("test", ((Probe("test", Level.SYNTAX, "nats", lambda items: 1, _probe), None),), {})
 
 
-def _train(folder: Path, callbacks: list[Any], **settings: Any) -> dict[str, torch.Tensor]:
+def _train(
+    folder: Path, callbacks: list[Any], seed: int = 3, **settings: Any
+) -> dict[str, torch.Tensor]:
     from transformers import Trainer, TrainingArguments
 
     model = build(ModelSettings(layers=1, width=16, heads=2, size="tiny"), 50, 0)
-    model.config.attention_dropout = 0.1  # so that training draws random numbers
+    for layer in model.model.layers:
+        layer.self_attn.attention_dropout = 0.3  # so that every step draws random numbers
     generator = torch.Generator().manual_seed(0)
     rows = torch.randint(0, 50, (64, 16), generator=generator)
     data = [{"input_ids": row, "labels": row} for row in rows]
@@ -44,7 +47,7 @@ def _train(folder: Path, callbacks: list[Any], **settings: Any) -> dict[str, tor
         save_strategy="no",
         use_cpu=True,
         disable_tqdm=True,
-        seed=3,
+        seed=seed,
         **settings,
     )
     Trainer(model=model, args=arguments, train_dataset=data, callbacks=callbacks).train()
@@ -64,6 +67,8 @@ def test_weights_are_bit_identical(tmp_path: Path) -> None:
     watched = _train(tmp_path / "a", [callback])
     plain = _train(tmp_path / "b", [])
     assert all(torch.equal(watched[name], plain[name]) for name in plain)
+    other = _train(tmp_path / "c", [], seed=4)
+    assert not all(torch.equal(other[name], plain[name]) for name in plain)
     run = Run.open(tmp_path / "run")
     assert str(run.status) == "finished"
     assert [step.tokens for step in run.losses()[0]] == [64 * i for i in range(1, 13)]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from nucleate.core import Level, Reading, Step
+from nucleate.core import Level, Reading, RunFolderError, Step, UserError
 from nucleate.models import ModelSettings, build
 from nucleate.observe.neutral import bare, undisturbed
 from nucleate.observe.observer import Observer
@@ -39,6 +39,25 @@ def test_cost_cap_thins_the_schedule_and_says_so() -> None:
     capped = make_schedule(wish, 1_000_000, training_flops=1e12, probe_flops=1e9)
     assert 15 <= len(capped.points) <= 20
     assert "2.0%" in capped.note
+
+
+def test_a_cap_that_pays_for_nothing_is_refused() -> None:
+    wish = ProbeSettings(per_decade=12, first_tokens=1_000, cost_cap=0.02)
+    # 2 % of 1e12 pays for 5 readings of 4e9; eight need 3.2 %.
+    with pytest.raises(UserError, match=r"0\.032 or more for 8 readings"):
+        make_schedule(wish, 1_000_000, training_flops=1e12, probe_flops=4e9)
+
+
+def test_without_a_plan_the_cap_is_kept_as_it_goes(tmp_path: Path) -> None:
+    with RunWriter.create(tmp_path / "run", Manifest("test")) as writer:
+        # Two forward tokens a reading at 100 FLOPs; a cap of 10 % of 3 FLOPs a token.
+        observer = Observer(
+            _model(), _suite(_fine), (100, 1000, 10_000), writer, flops_per_token=100, cost_cap=0.1
+        )
+        taken = [bool(observer.after_step(Step(t, t, flops=3.0 * t))) for t in (100, 1000, 10_000)]
+    assert observer.flops <= 0.1 * 3 * 10_000
+    # 100 tokens pay for 30 of the FLOPs that a reading costs.
+    assert taken == [False, True, True]
 
 
 def test_due_passes_each_point_once() -> None:
@@ -105,6 +124,82 @@ def test_rough_probes_leave_no_trace(tmp_path: Path) -> None:
     assert (numpy_state == np.random.get_state()[1]).all()  # noqa: NPY002
     assert modes == [module.training for module in model.modules()]
     assert all(torch.equal(gradients[name], p.grad) for name, p in model.named_parameters())
+
+
+@pytest.mark.parametrize("value", [None, "high"])
+def test_a_probe_that_yields_nonsense_fails_alone(tmp_path: Path, value: Any) -> None:
+    def nonsense(view: Any, items: Any) -> Iterable[Reading]:
+        yield Reading("nonsense.value", value)
+
+    with RunWriter.create(tmp_path / "run", Manifest("test")) as writer:
+        readings = Observer(_model(), _suite(nonsense), (), writer).measure(Step(1, 1))
+    assert [reading.metric for reading in readings] == ["fine.value"]
+    assert Run.open(tmp_path / "run").events()[0].kind == "probe failed"
+
+
+def test_a_run_folder_that_cannot_be_written_warns_once(tmp_path: Path) -> None:
+    writer = RunWriter.create(tmp_path / "run", Manifest("test"))
+
+    def full(*_: Any) -> None:
+        raise RunFolderError("no space left")
+
+    writer.reading = full  # type: ignore[method-assign]
+    observer = Observer(_model(), _suite(_fine), (), writer)
+    with pytest.warns(UserWarning, match="nothing is recorded from here on"):
+        observer.measure(Step(1, 1))
+    observer.measure(Step(2, 2))  # a second warning would be an error here
+    writer.close()
+
+
+def test_sharded_weights_are_refused() -> None:
+    model = _model()
+    next(model.parameters()).ds_id = 0  # how ZeRO-3 marks its parameters
+    with pytest.raises(UserError, match="sharded"):
+        watch(model, None, run="never", suite=_suite(_fine))
+
+
+def test_watch_with_texts_changes_nothing_under_dropout(tmp_path: Path) -> None:
+    from nucleate.corpora.tokenizer import bpe_tokenizer
+
+    texts = [
+        f"Anna and Tom went to town {n}. Anna bought {n} apples. Tom saw a dog. Then it rained. "
+        f"Tom ran to Anna. They found the road {n} again. It was late. Anna laughed at Tom."
+        for n in range(60)
+    ]
+    tokenizer = bpe_tokenizer(texts, vocab_size=300)
+
+    def train(watched: bool) -> tuple[list[torch.Tensor], torch.Tensor]:
+        torch.manual_seed(5)
+        model = build(ModelSettings(layers=1, width=16, heads=2, size="tiny"), len(tokenizer), 0)
+        model.train()
+        for layer in model.model.layers:
+            layer.self_attn.attention_dropout = 0.3
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        session = None
+        if watched:
+            probes = ProbeSettings(first_tokens=1, items=16, cost_cap=10)
+            session = watch(
+                model, tokenizer, run=tmp_path / "run", texts=texts, context=64, probes=probes
+            )
+        for _ in range(4):
+            ids = torch.randint(0, 300, (2, 16))
+            loss = model(input_ids=ids, labels=ids).loss
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            if session:
+                session.step(loss=loss.item(), tokens=100_000)
+        if session:
+            session.close()
+        return [p.detach().clone() for p in model.parameters()], torch.rand(3)
+
+    plain, plain_next = train(watched=False)
+    observed, observed_next = train(watched=True)
+    assert all(torch.equal(a, b) for a, b in zip(plain, observed, strict=True))
+    assert torch.equal(plain_next, observed_next)
+    run = Run.open(tmp_path / "run")
+    assert {"ngram.bigram.kl", "loss.held_out.nll"} <= run.curves().keys()
+    assert {entry.part for entry in run.ledger()} >= {"probes", "training"}
 
 
 def test_bare_unwraps() -> None:

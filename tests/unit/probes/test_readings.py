@@ -96,3 +96,12 @@ def test_both_conditions_of_the_state_weigh_the_same():
     accuracy = next(iter(_balanced("s", near, far)))
     assert accuracy.value == 0.5
     assert list(_balanced("s", near, [])) == []
+
+
+def test_a_diverged_model_has_no_answer_instead_of_a_wrong_one():
+    nan = float("nan")
+    (accuracy, margin) = pair_readings("a", [nan, nan, nan], level=Level.SYNTAX)
+    assert np.isnan(accuracy.value)
+    assert np.isnan(margin.value)
+    (accuracy, _) = choice_readings("a", [np.array([nan, nan])] * 3, level=Level.SYNTAX)
+    assert np.isnan(accuracy.value)
