@@ -30,7 +30,7 @@ lint: $(VENV)/.dev ## Style, types, import contract
 	$(VENV)/bin/lint-imports --no-logo
 
 test: $(VENV)/.dev lint ## Lint and run every test
-	$(VENV)/bin/pytest
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV)/bin/pytest -n 2
 
 bench: $(VENV)/.dev ## Measure speed, in one run, as ratios
 	$(VENV)/bin/python benchmarks/run.py

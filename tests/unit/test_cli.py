@@ -106,6 +106,9 @@ def test_a_broken_resume_point_is_one_line(trained: Path, tmp_path: Path) -> Non
 
     copy = tmp_path / "copy"
     shutil.copytree(trained, copy)
+    log = copy / "log" / "000001.jsonl"
+    lines = [line for line in log.read_text().splitlines() if '"kind":"finish"' not in line]
+    log.write_text("\n".join(lines) + "\n")  # as if it had been killed after its last step
     weights = copy / "resume" / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-3] ^= 1
@@ -113,9 +116,15 @@ def test_a_broken_resume_point_is_one_line(trained: Path, tmp_path: Path) -> Non
     assert "model.safetensors" in mistake("train", "--resume", str(copy))
 
 
+def test_a_finished_run_is_left_alone(trained: Path) -> None:
+    assert "has finished" in mistake("train", "--resume", str(trained))
+
+
 def test_contradictory_requests_are_one_line(recipe: Path, tmp_path: Path) -> None:
     assert "one of them" in mistake("train")
     assert "one of them" in mistake("train", str(recipe), "--text", "a.txt")
+    assert "--field goes with --text" in mistake("train", str(recipe), "--field", "body")
+    assert "optimizer.kind" in mistake("train", str(recipe), "--optimizer", "sgd")
     assert "own recipe" in mistake("train", "--resume", str(tmp_path), "--seed", "1")
 
 
