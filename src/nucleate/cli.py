@@ -147,12 +147,16 @@ def show(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
 @app.command()
 def table(
     runs: Annotated[list[Path], typer.Argument(help="Run folders of several seeds.")],
+    metric: Annotated[
+        list[str] | None,
+        typer.Option("--metric", help="Show these metrics: state.*, refrain.all.accuracy …"),
+    ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
 ) -> None:
     """Compare several seeds: onset, interval and verdict of every level."""
     from nucleate.views.studytable import print_study_table
 
-    print_study_table(runs, markdown=markdown)
+    print_study_table(runs, patterns=metric or [], markdown=markdown)
 
 
 def _recipe(path: Path | None, text: list[str], field: str, changes: dict[str, Any]) -> Recipe:

@@ -7,6 +7,7 @@ import statistics
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,12 +63,17 @@ class StudyRow:
 
 
 def print_study_table(
-    runs: Sequence[str | Path], *, markdown: bool = False, console: Console | None = None
+    runs: Sequence[str | Path],
+    *,
+    patterns: Sequence[str] = (),
+    markdown: bool = False,
+    console: Console | None = None,
 ) -> None:
     """Print the table of the levels' primary metrics over several run folders.
 
     Args:
         runs: Run folders that differ in their seeds only.
+        patterns: Show the metrics that match one of these instead (``state.*``, ``refrain*``).
         markdown: Print plain Markdown instead of a table for the terminal.
         console: Where to print; standard output by default.
 
@@ -79,7 +85,9 @@ def print_study_table(
     from nucleate.store import Run
     from nucleate.views.analysis import analyse
 
-    rows = study_rows([analyse(Run.open(run)) for run in runs], only_primary=True)
+    rows = study_rows([analyse(Run.open(run)) for run in runs], only_primary=not patterns)
+    if patterns:
+        rows = [row for row in rows if any(fnmatch(row.metric, each) for each in patterns)]
     out = console or Console()
     if markdown:
         out.print(to_markdown(rows), markup=False, highlight=False, soft_wrap=True)
