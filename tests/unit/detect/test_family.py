@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -116,3 +118,14 @@ def test_a_family_of_flat_and_smooth_curves_gives_no_step(toy):
     verdicts = [found.verdict for found in assess_curves(curves).values()]
     assert set(verdicts) <= {Verdict.SMOOTH, Verdict.BROAD_RISE}
     assert verdicts[::2] == [Verdict.BROAD_RISE] * 8
+
+
+def test_arriving_at_a_bound_is_no_kink(toy, rng):
+    """A loss gap that falls in a straight line to nought has a corner there by construction."""
+    gap = np.maximum(0.0, 2.0 * (5.6 - toy.x) / 0.6) + 0.0
+    gap[toy.x < 5.6] += 0.005 * rng.standard_normal(np.count_nonzero(toy.x < 5.6))
+    curve = replace(toy.curve("ngram.bigram.gap_nll", gap), unit="nats/token")
+    free = replace(toy.curve("other.bigram.kl", gap), unit="nats")
+    found = assess_curves({curve.metric: curve, free.metric: free})
+    assert found["other.bigram.kl"].verdict is Verdict.KINK
+    assert found["ngram.bigram.gap_nll"].verdict is Verdict.BROAD_RISE
