@@ -7,7 +7,7 @@ from nucleate.observe.schedule import ProbeSettings
 from nucleate.train.recipe import Recipe, ScheduleSettings, TextCorpus
 
 DEMO_TOKENS = 4_500_000
-TEXT_TOKENS = 4_000_000
+TEXT_TOKENS = 2_000_000
 
 
 def demo_recipe(*, seed: int = 0, tokens: int | None = None) -> Recipe:
