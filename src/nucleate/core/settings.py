@@ -90,8 +90,10 @@ def _first_mistake(model: type[Settings], error: ValidationError, where: str) ->
         near = _nearest(str(mistake["loc"][-1]), known)
         fix = f"did you mean {near!r}?" if near else f"known keys: {', '.join(known)}"
         return RecipeError(f"unknown key {key!r}", where=where, fix=fix)
-    got = None if mistake["type"] == "missing" else mistake.get("input")
-    return RecipeError(f"key {key!r}: {mistake['msg']}", where=where, got=got)
+    got = None if mistake["type"] in ("missing", "value_error") else mistake.get("input")
+    what = str(mistake["msg"]).removeprefix("Value error, ")
+    what = what if key == "(top)" else f"key {key!r}: {what}"
+    return RecipeError(what, where=where, got=got)
 
 
 def _known_keys(model: type[Settings], location: tuple[int | str, ...]) -> list[str]:

@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
-from nucleate.core import Assessment, Verdict, companion
+import numpy as np
+
+from nucleate.core import Assessment, Curve, Verdict, companion
 
 _SHARP = (Verdict.TRANSITION_CANDIDATE, Verdict.STEP_LIKE, Verdict.KINK)
 
 
-def standing(metric: str, assessments: Mapping[str, Assessment]) -> Assessment | None:
+AFTER = 5
+"""Readings after a change that tell where it leads."""
+
+
+def clears_chance(curve: Curve, at: float) -> bool:
+    """Return whether a curve is above chance after a change (True where there is no chance level).
+
+    A margin may move, sharply even, below what a model that knows nothing scores; that is a change,
+    but not of an ability. The mean of the next `AFTER` readings must exceed chance by two of their
+    median standard errors.
+    """
+    after = curve.tokens >= at
+    values = np.asarray(curve.values, dtype=np.float64)[after][:AFTER]
+    errors = np.asarray(curve.se, dtype=np.float64)[after][:AFTER]
+    if not math.isfinite(curve.chance) or not values.size:
+        return True
+    error = float(np.median(errors[np.isfinite(errors)])) if np.isfinite(errors).any() else 0.0
+    return bool(np.nanmean(values) > curve.chance + 2.0 * error)
+
+
+def standing(
+    metric: str, assessments: Mapping[str, Assessment], curves: Mapping[str, Curve]
+) -> Assessment | None:
     """Return the assessment that stands for a metric, None when it has none.
 
     It is the metric's own, unless only its companion shows a sharp change: margins are continuous
@@ -19,9 +44,12 @@ def standing(metric: str, assessments: Mapping[str, Assessment]) -> Assessment |
     Args:
         metric: A metric, usually the primary one of a level.
         assessments: Result of `assess_curves`.
+        curves: The curves behind it.
     """
     own, other = assessments.get(metric), assessments.get(companion(metric) or "")
     if own is None or other is None or other.verdict not in _SHARP:
+        return own
+    if other.metric in curves and not clears_chance(curves[other.metric], other.at):
         return own
     undecided = (Verdict.SMOOTH, Verdict.BROAD_RISE, Verdict.UNRESOLVED)
     return other if own.verdict in undecided else own

@@ -28,6 +28,9 @@ PAIR_REACH = 0.5
 SATELLITE_SHARE = 0.25
 """Steps that close to a larger one and smaller than this share of it are part of its shape."""
 
+LARGEST = 1.25
+"""Largest step that is believed, as a multiple of the range of the readings."""
+
 BESIDE = 2
 """Readings that must lie on either side of a change's 10-90 % extent."""
 
@@ -156,7 +159,9 @@ def _convincing(event: Tested, series: Series, alpha: float, widest: float) -> b
     floor = 2.0 * event.where.noise
     if np.isfinite(series.se):
         floor = max(floor, 2.0 * series.se)
-    large = event.kink or abs(event.where.amplitude) >= floor
+    # A step larger than everything that was read is a step against a trend that was not read.
+    ceiling = LARGEST * float(np.ptp(series.y))
+    large = event.kink or floor <= abs(event.where.amplitude) <= ceiling
     return event.p <= alpha and event.delta_bic > 0.0 and large and _resolved(event, series, widest)
 
 

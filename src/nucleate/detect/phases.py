@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nucleate.core import Assessment, Curve, Level, Phase, Verdict
-from nucleate.detect.companions import standing
+from nucleate.detect.companions import clears_chance, standing
 from nucleate.detect.score import level_score
 
 MEMORIZATION = "memorization"
@@ -148,12 +148,13 @@ def _rise(
 ) -> Assessment | None:
     """Return the assessment that stands for a level when the level improved, else None."""
     metric = primary.get(level, "")
-    found = standing(metric, assessments)
+    found = standing(metric, assessments, curves)
     if found is None or metric not in curves or found.verdict not in CHANGED:
         return None
     if not (math.isfinite(found.at) and found.at > 0):
         return None
-    return found if _improves(curves[metric], found.at) else None
+    better = _improves(curves[metric], found.at) and clears_chance(curves[found.metric], found.at)
+    return found if better else None
 
 
 def _improves(curve: Curve, at: float) -> bool:

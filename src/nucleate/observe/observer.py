@@ -51,6 +51,7 @@ class Observer:
         self._failures: dict[str, int] = {}
         self.flops = 0.0
         self.seconds = 0.0
+        self.readings = 0
 
     @property
     def points(self) -> tuple[int, ...]:
@@ -82,6 +83,7 @@ class Observer:
         for reading in readings:
             self.record("reading", step, reading)
         self.flops += self._flops_per_reading
+        self.readings += len(readings)
         if self._listener:
             try:
                 self._listener(step, readings)
@@ -123,6 +125,9 @@ class Observer:
 
     def _failed(self, step: Step, name: str, error: Exception) -> None:
         count = self._failures[name] = self._failures.get(name, 0) + 1
+        if count == 1:
+            text = f"nucleate: probe {name} failed and will be tried again: {error}"
+            warnings.warn(text, stacklevel=2)
         text = f"{name}: {type(error).__name__}: {error}"
         self.record("event", Event(step, "probe failed", text))
         if count == MAX_FAILURES:

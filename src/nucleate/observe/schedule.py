@@ -80,7 +80,7 @@ def make_schedule(
             where="probes.cost_cap",
             got=settings.cost_cap,
             expected=f"{needed:.2g} or more for {MIN_READINGS} readings",
-            fix="raise it, or lower probes.items",
+            fix="raise it, lower probes.items or train longer",
         )
     points, density = wished, settings.per_decade
     while len(points) > affordable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -69,6 +70,12 @@ class Watch:
     def close(self, *, finished: bool = True) -> None:
         """Write what the run has cost, and close the run folder."""
         probes, end = self._observer, self.position
+        if finished and not probes.readings and end.step:
+            warnings.warn(
+                "nucleate: no reading was taken; the run was too short for the cost cap "
+                "(pass total_tokens, or probes=ProbeSettings(cost_cap=…))",
+                stacklevel=2,
+            )
         entries = [
             LedgerEntry("training, matrix products", end.flops),
             LedgerEntry("probes", probes.flops, probes.seconds),
@@ -130,9 +137,10 @@ def watch(
     """
     settings = probes or ProbeSettings()
     refuse_sharded(model)
+    inner = bare(model)
+    context = min(context, getattr(inner.config, "max_position_embeddings", None) or context)
     if suite is None:
         suite = _suite_of_texts(texts, tokenizer, settings, context)
-    inner = bare(model)
     probe_flops = forward_flops(inner, context)
     train_flops = forward_flops(inner, train_context or context)
     points, note = log_spaced(settings.first_tokens, 10**13, settings.per_decade), ""
@@ -185,6 +193,8 @@ def _suite_of_texts(
     from nucleate.corpora.tokenizer import begin_token
     from nucleate.probes.text_suite import text_suite
 
+    if tokenizer is None:
+        raise UserError("watch needs the model's tokenizer", fix="pass it (tokenizer=…)")
     if len(texts) < MIN_TEXTS:
         raise UserError(
             "watch needs something to probe with",

@@ -8,6 +8,8 @@ from nucleate.train.recipe import Recipe, ScheduleSettings, TextCorpus
 
 DEMO_TOKENS = 4_500_000
 TEXT_TOKENS = 2_000_000
+SHORT, UNCAPPED = 1_000_000, 100.0
+"""Below so many tokens a run is a try-out, and looking may cost more than training."""
 
 
 def demo_recipe(*, seed: int = 0, tokens: int | None = None) -> Recipe:
@@ -22,9 +24,11 @@ def demo_recipe(*, seed: int = 0, tokens: int | None = None) -> Recipe:
         tokens=length,
         rows=8,
         seed=seed,
-        schedule=ScheduleSettings(warmup_tokens=min(100_000, length)),
         probes=ProbeSettings(
-            per_decade=22, first_tokens=min(40_000, length), cost_cap=0.2, items=128
+            per_decade=22,
+            first_tokens=min(40_000, length // 4 + 1),
+            cost_cap=0.2 if length >= SHORT else UNCAPPED,
+            items=128,
         ),
     )
 
@@ -32,7 +36,7 @@ def demo_recipe(*, seed: int = 0, tokens: int | None = None) -> Recipe:
 def text_recipe(
     paths: list[str], *, field: str = "text", seed: int = 0, tokens: int | None = None
 ) -> Recipe:
-    """Return the recipe for texts of one's own: about 1.8M parameters, a BPE of 4,096 tokens."""
+    """Return the recipe for texts of one's own: about 1.9M parameters, a BPE of 4,096 tokens."""
     length = tokens or TEXT_TOKENS
     return Recipe(
         name="text",
@@ -41,6 +45,10 @@ def text_recipe(
         tokens=length,
         seed=seed,
         context=256,
-        schedule=ScheduleSettings(warmup_tokens=min(200_000, length)),
-        probes=ProbeSettings(first_tokens=min(50_000, length), cost_cap=0.1, items=96),
+        schedule=ScheduleSettings(warmup_tokens=min(200_000, length // 10)),
+        probes=ProbeSettings(
+            first_tokens=min(50_000, length // 4 + 1),
+            cost_cap=0.1 if length >= SHORT else UNCAPPED,
+            items=96,
+        ),
     )

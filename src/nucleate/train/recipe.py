@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from nucleate.core import RecipeError
 from nucleate.core.settings import Settings, load_yaml, validate
 from nucleate.corpora.storyworld import Mixture, Split
 from nucleate.models import ModelSettings
@@ -77,13 +78,14 @@ class ScheduleSettings(Settings):
 
     Attributes:
         kind: ``wsd`` (warm-up, constant, linear decay), ``cosine`` or ``constant``.
-        warmup_tokens: Length of the linear warm-up.
+        warmup_tokens: Length of the linear warm-up; 100,000, or a tenth of a short run, when left
+            out.
         decay_share: Last share of the run in which ``wsd`` decays.
         final: Share of the peak at the very end.
     """
 
     kind: Literal["wsd", "cosine", "constant"] = "wsd"
-    warmup_tokens: int = Field(default=100_000, ge=0)
+    warmup_tokens: int | None = Field(default=None, ge=0)
     decay_share: float = Field(default=0.2, ge=0, le=1)
     final: float = Field(default=0.0, ge=0, le=1)
 
@@ -104,7 +106,7 @@ class Recipe(Settings):
         resume_every: Tokens between the states from which a run can go on.
     """
 
-    name: str = "run"
+    name: str = Field(default="run", pattern=r"^[\w .+-]*\w$", max_length=80)
     corpus: Corpus = StoryWorldCorpus()
     model: ModelSettings = ModelSettings(size="tiny", tie_embeddings=True)
     optimizer: OptimizerSettings = OptimizerSettings()
@@ -125,8 +127,9 @@ class Recipe(Settings):
         longest = self.model.resolved().context
         if longest is not None and self.context > longest:
             raise ValueError(f"context {self.context} exceeds the model's context {longest}")
-        if self.schedule.warmup_tokens > self.tokens:
-            raise ValueError("schedule.warmup_tokens exceeds tokens")
+        warmup = self.schedule.warmup_tokens or 0
+        if warmup > self.tokens:
+            raise ValueError(f"schedule.warmup_tokens {warmup} exceeds tokens {self.tokens}")
         return self
 
     @property
@@ -141,4 +144,7 @@ def load_recipe(path: str | Path, **changes: Any) -> Recipe:
     Raises:
         RecipeError: The file is missing, not strict YAML, or not a recipe.
     """
-    return validate(Recipe, {**load_yaml(path), **changes}, where=str(path))
+    content = load_yaml(path)
+    if not content:
+        raise RecipeError("is empty", where=path, expected="key: value lines such as tokens: 4e6")
+    return validate(Recipe, {**content, **changes}, where=str(path))

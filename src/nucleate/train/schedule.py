@@ -6,6 +6,9 @@ import math
 
 from nucleate.train.recipe import ScheduleSettings
 
+WARMUP = 100_000
+"""Tokens of warm-up when a recipe names none; a tenth of the run where that is shorter."""
+
 
 def lr_share(settings: ScheduleSettings, tokens: int, total: int) -> float:
     """Return the share of the peak learning rate for a step that begins after `tokens`.
@@ -16,6 +19,8 @@ def lr_share(settings: ScheduleSettings, tokens: int, total: int) -> float:
         total: Tokens of the whole run.
     """
     warmup = settings.warmup_tokens
+    if warmup is None:
+        warmup = min(WARMUP, total // 10)
     rise = min(1.0, (tokens + 1) / warmup) if warmup else 1.0
     if settings.kind == "constant":
         return rise

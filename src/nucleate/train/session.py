@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nucleate.core import Event, RunFolderError, Step
+from nucleate.core import Event, RunFolderError, Step, UserError
 from nucleate.core.settings import validate
 from nucleate.models import verify_checkpoint
 from nucleate.observe.environment import PACKAGES, environment
@@ -65,7 +66,12 @@ def run(
         for note in workload.suite.notes:
             writer.event(Event(Step(0, 0), "note", note))
         workload.tokenizer.save_pretrained(path / "tokenizer")
-        Loop(recipe, workload, writer, listener=listener, observed=observed).run()
+        try:
+            loop = Loop(recipe, workload, writer, listener=listener, observed=observed)
+        except UserError:
+            shutil.rmtree(path)  # nothing was trained, and the corrected call needs the name
+            raise
+        loop.run()
     return path
 
 

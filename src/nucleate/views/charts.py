@@ -92,7 +92,7 @@ def level_changes(analysis: Analysis, metric: str) -> list[Transition]:
     """Return the sharp changes of whichever measure stands for a level's metric."""
     from nucleate.detect import standing
 
-    found = standing(metric, analysis.assessments)
+    found = standing(metric, analysis.assessments, analysis.curves)
     return sharp_changes(analysis, found.metric) if found else []
 
 

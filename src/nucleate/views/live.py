@@ -126,6 +126,12 @@ class LiveView:
 
     def _show(self, progress: Progress) -> None:
         self._shown = True
+        try:
+            self._draw(progress)
+        except (BrokenPipeError, SystemExit):  # rich ends the program when nobody reads
+            self._quiet, self._live = True, None
+
+    def _draw(self, progress: Progress) -> None:
         if self._live is not None:
             self._live.update(panel(progress, self._title), refresh=True)
         elif self._console is not None:

@@ -64,7 +64,7 @@ def _told(
     """Return the assessments that the story is about: primaries, else one measure per stem."""
     from nucleate.detect import standing
 
-    chosen = [found for m in primary.values() if (found := standing(m, assessments))]
+    chosen = [found for m in primary.values() if (found := standing(m, assessments, curves))]
     if chosen:
         return [found for found in chosen if found.metric in curves]
     stems: dict[str, str] = {}

@@ -21,6 +21,8 @@ from nucleate.probes.registry import Probe
 from nucleate.probes.suites import Suite
 from nucleate.store import Manifest, Run, RunWriter
 
+pytestmark = pytest.mark.filterwarnings("ignore:nucleate. probe")
+
 
 def test_log_spacing_is_even_in_the_logarithm() -> None:
     points = log_spaced(1_000, 1_000_000, 12)

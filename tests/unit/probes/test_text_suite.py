@@ -50,7 +50,6 @@ def test_every_level_has_its_primary_and_each_is_measured(blimp, readings):
     suite = build(blimp=blimp)
     assert suite.primary == {
         Level.COOCCURRENCE: "ngram.bigram",
-        Level.LONG_CONTEXT: "loss.in_context",
         Level.NARRATIVE: "coherence.block_order",
         Level.SYNTAX: "blimp.all",
     }

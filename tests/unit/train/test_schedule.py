@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -56,11 +58,26 @@ def test_old_torch_without_muon_is_told(monkeypatch: pytest.MonkeyPatch) -> None
         make_optimizers(model, OptimizerSettings(kind="muon"))
 
 
-def test_recipes_refuse_what_cannot_be(tmp_path: object) -> None:
+def test_recipes_refuse_what_cannot_be() -> None:
     with pytest.raises(ValueError, match="context 512 exceeds"):
         Recipe(context=512)
-    with pytest.raises(ValueError, match="warmup_tokens exceeds"):
-        Recipe(tokens=10)
+    with pytest.raises(ValueError, match="warmup_tokens 50 exceeds tokens 10"):
+        Recipe(tokens=10, schedule=ScheduleSettings(warmup_tokens=50))
+    with pytest.raises(ValueError, match="name"):
+        Recipe(name="../../evil")
+
+
+def test_warm_up_is_a_tenth_of_a_short_run() -> None:
+    constant = ScheduleSettings(kind="constant")
+    assert lr_share(constant, 499, 10_000) == pytest.approx(0.5)
+    assert lr_share(constant, 49_999, 10_000_000) == pytest.approx(0.5)
+
+
+def test_an_empty_recipe_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "empty.yaml"
+    path.write_text("# nothing\n")
+    with pytest.raises(RecipeError, match="is empty"):
+        load_recipe(path)
 
 
 @pytest.mark.parametrize(
@@ -75,10 +92,8 @@ def test_recipes_refuse_what_cannot_be(tmp_path: object) -> None:
         ("corpus: {kind: text}", "corpus.text.paths"),
     ],
 )
-def test_recipe_mistakes_are_one_line(tmp_path: object, text: str, message: str) -> None:
-    from pathlib import Path
-
-    path = Path(str(tmp_path)) / "recipe.yaml"
+def test_recipe_mistakes_are_one_line(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "recipe.yaml"
     path.write_text(text)
     with pytest.raises(RecipeError) as caught:
         load_recipe(path)

@@ -69,6 +69,7 @@ def _relation(item: Answered) -> str:
 def _log_odds(item: Answered) -> dict[str, float]:
     """Log-odds of every object against all the others of its relation."""
     words = (item.slot.answer, *item.slot.foils)
-    scores = item.options - np.logaddexp.reduce(item.options)
-    rest = np.log1p(-np.minimum(np.exp(scores), 1 - 1e-12))
+    with np.errstate(invalid="ignore"):  # a diverged model gives NaN, which stays NaN
+        scores = item.options - np.logaddexp.reduce(item.options)
+        rest = np.log1p(-np.minimum(np.exp(scores), 1 - 1e-12))
     return dict(zip(words, (scores - rest).tolist(), strict=True))
