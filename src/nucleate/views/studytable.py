@@ -129,11 +129,16 @@ def to_rich(rows: Sequence[StudyRow]) -> Table:
     from rich.text import Text
 
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
-    for column in HEADER:
-        table.add_column(column, overflow="fold")
+    for column in ("metric", "at", "interval", "width", "verdicts"):
+        table.add_column(column, no_wrap=column in ("metric", "interval", "width"))
+    level = ""
     for row in rows:
+        if row.level != level:
+            level = row.level
+            table.add_row(Text(level_name(level), style="dim italic"))
+        _, metric, _, *rest = row.cells()
         sharp = row.verdicts and row.verdicts[0][0] in SHARP
-        table.add_row(*(Text(cell, style="bold" if sharp else "") for cell in row.cells()))
+        table.add_row(*(Text(cell, style="bold" if sharp else "") for cell in (metric, *rest)))
     return table
 
 
