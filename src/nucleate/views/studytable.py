@@ -130,9 +130,7 @@ def to_rich(rows: Sequence[StudyRow]) -> Table:
 
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
     for column in ("metric", "at", "interval", "width", "verdicts"):
-        whole = column in ("metric", "interval", "width")
-        least = 12 if column == "verdicts" else None  # its longest word, padded
-        table.add_column(column, no_wrap=whole, overflow="fold", min_width=least)
+        table.add_column(column, no_wrap=column in ("interval", "width"), overflow="fold")
     level = ""
     for row in rows:
         if row.level != level:
