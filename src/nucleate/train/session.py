@@ -48,6 +48,10 @@ def run(
     path = Path(path)
     if resume:
         return _resume(path, listener, observed)
+    if path.exists() and (path.is_file() or any(path.iterdir())):
+        raise RunFolderError(
+            "is not empty", where=path, fix="choose another folder, or resume the run in it"
+        )
     device = pick_device(recipe.device)  # before anything is created that a mistake would spoil
     refuse_missing_muon(recipe.optimizer)
     workload = build_workload(recipe, cache=path.parent / ".cache")
