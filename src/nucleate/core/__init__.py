@@ -1,5 +1,6 @@
 """The words of the project as frozen types, its errors, strict settings, random-state guard."""
 
+from nucleate.core.book import CurveBook, Flag
 from nucleate.core.errors import (
     CheckpointError,
     DataError,
@@ -33,9 +34,11 @@ __all__ = [
     "Assessment",
     "CheckpointError",
     "Curve",
+    "CurveBook",
     "DataError",
     "Event",
     "Evidence",
+    "Flag",
     "Kind",
     "LedgerEntry",
     "Level",

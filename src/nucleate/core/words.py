@@ -130,6 +130,9 @@ class Curve:
         steps: Where each reading was taken.
         values: Measured values, shape ``(len(steps),)``.
         se: Standard errors, same shape (NaN when unknown).
+        counts: Items behind each value, same shape, or empty when unknown.
+        axis: What positions count: ``tokens``, or ``step``, ``epoch`` … for tables without tokens.
+        positions: Positions on an axis other than tokens, same shape (empty: the steps' tokens).
     """
 
     metric: str
@@ -139,6 +142,9 @@ class Curve:
     steps: tuple[Step, ...]
     values: tuple[float, ...]
     se: tuple[float, ...]
+    counts: tuple[int, ...] = ()
+    axis: str = "tokens"
+    positions: tuple[float, ...] = ()
 
     @classmethod
     def from_readings(cls, pairs: Iterable[tuple[Step, Reading]]) -> Curve:
@@ -157,11 +163,14 @@ class Curve:
             steps=tuple(step for step, _ in ordered),
             values=tuple(reading.value for _, reading in ordered),
             se=tuple(reading.se for _, reading in ordered),
+            counts=tuple(reading.n for _, reading in ordered),
         )
 
     @property
     def tokens(self) -> NDArray[np.float64]:
-        """Positions in tokens, shape ``(n,)``."""
+        """Positions on `axis` (in tokens by default), shape ``(n,)``."""
+        if self.positions:
+            return np.array(self.positions, dtype=np.float64)
         return np.array([step.tokens for step in self.steps], dtype=np.float64)
 
 
@@ -187,10 +196,15 @@ class Transition:
     """A change on a Curve that a smooth-trend null cannot explain.
 
     Attributes:
-        at, lo, hi: Location and its 95 % interval, on the axis that was given (tokens by default).
-        width: 10–90 % width, in decades.
-        amplitude: Change across the transition, in the metric's unit (negative for a fall).
+        kind: Steps and kinks are changes of the trend; spikes and restarts leave it and come back,
+            their `verdict` is that of the trend beneath them and never a claim of sharpness.
+        at, lo, hi: Where half of the change is done, with its 95 % interval, on the axis that was
+            given (tokens by default). A spike or restart is placed where it begins.
+        width: 10–90 % width, in decades; for a spike or restart, the stretch it covers.
+        amplitude: Change across the transition, in the metric's unit (negative for a fall); for a
+            kink the change of slope, per decade.
         onset: Where 10 % of the change is done, same axis as `at`.
+        width_interval, amplitude_interval, onset_interval: 95 % intervals (NaN when unknown).
     """
 
     metric: str
@@ -203,6 +217,9 @@ class Transition:
     amplitude: float
     onset: float
     evidence: Evidence
+    width_interval: tuple[float, float] = (math.nan, math.nan)
+    amplitude_interval: tuple[float, float] = (math.nan, math.nan)
+    onset_interval: tuple[float, float] = (math.nan, math.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +228,8 @@ class Assessment:
 
     Attributes:
         verdict: The strongest statement that the evidence carries.
-        transitions: In order of location; empty for smooth curves and broad rises.
+        transitions: Steps and kinks in order of location; empty for smooth curves and broad rises.
+        disturbances: Spikes and restarts: the curve left its trend and came back.
         at, lo, hi: Where half of the change is done, with an interval; NaN when nothing changed.
         onset: Where the change first stands clear of its beginning; NaN when it never does.
         width: 10–90 % width of the whole change in decades; NaN when nothing changed.
@@ -230,6 +248,7 @@ class Assessment:
     start: float = math.nan
     end: float = math.nan
     note: str = ""
+    disturbances: tuple[Transition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

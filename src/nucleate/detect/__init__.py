@@ -6,6 +6,7 @@ Pure: numpy (and scipy where it is used), no files, no torch.
 from nucleate.detect.assess import ALPHA, MAX_WIDTH, assess, transitions
 from nucleate.detect.claims import ClaimRow, Estimate, claim_table
 from nucleate.detect.companions import standing
+from nucleate.detect.examine import Findings, examine
 from nucleate.detect.family import assess_curves, benjamini_yekutieli
 from nucleate.detect.phases import phases
 from nucleate.detect.powerlaw import Sharpness, sharpness
@@ -17,12 +18,14 @@ __all__ = [
     "MAX_WIDTH",
     "ClaimRow",
     "Estimate",
+    "Findings",
     "RunningPhase",
     "Sharpness",
     "assess",
     "assess_curves",
     "benjamini_yekutieli",
     "claim_table",
+    "examine",
     "level_score",
     "phases",
     "running_phase",
