@@ -13,7 +13,7 @@ from scipy.stats import binom
 
 from nucleate.core import Curve, Level, Step, Verdict
 from nucleate.detect import ALPHA, assess, assess_curves, sharpness
-from nucleate.detect.events import GridCache
+from nucleate.detect.cache import GridCache
 
 pytestmark = pytest.mark.slow
 

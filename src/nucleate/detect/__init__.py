@@ -7,7 +7,8 @@ from nucleate.detect.assess import ALPHA, MAX_WIDTH, assess, transitions
 from nucleate.detect.claims import ClaimRow, Estimate, claim_table
 from nucleate.detect.companions import standing
 from nucleate.detect.examine import Findings, examine
-from nucleate.detect.family import assess_curves, benjamini_yekutieli
+from nucleate.detect.family import assess_curves, assess_runs
+from nucleate.detect.multiplicity import benjamini_yekutieli
 from nucleate.detect.phases import phases
 from nucleate.detect.powerlaw import Sharpness, sharpness
 from nucleate.detect.running import RunningPhase, running_phase
@@ -23,6 +24,7 @@ __all__ = [
     "Sharpness",
     "assess",
     "assess_curves",
+    "assess_runs",
     "benjamini_yekutieli",
     "claim_table",
     "examine",

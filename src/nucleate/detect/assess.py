@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from nucleate.core import Assessment, Transition
+from nucleate.detect.cache import GridCache
 from nucleate.detect.describe import describe
-from nucleate.detect.events import GridCache, find_events
+from nucleate.detect.events import find_events
+from nucleate.detect.runs.resolution import binomial_stderr
 from nucleate.detect.series import clean
 
-ALPHA = 0.005
+ALPHA = 0.01
 """Default size of the test of sharpness; a positive ΔBIC is asked for as well."""
 
 MAX_WIDTH = 0.40
@@ -24,17 +28,22 @@ def transitions(
     steps: ArrayLike,
     values: ArrayLike,
     stderr: ArrayLike | None = None,
-    *,
-    metric: str = "",
-    chance: float = math.nan,
-    alpha: float = ALPHA,
-    max_width: float = MAX_WIDTH,
-    seed: int = 0,
-    n_bootstrap: int = NUM_BOOTSTRAP,
+    **options: Any,
 ) -> list[Transition]:
     """Return the changes of a curve that a smooth trend with autocorrelated noise cannot explain.
 
-    Arguments as in `assess`.
+    Steps and kinks are changes of the trend. Spikes and restarts are listed too, because a reader
+    must know of them; their `kind` says so and their verdict is ``smooth``: they are no transition.
+
+    Args:
+        steps: Positions along training (tokens by default), shape ``(n,)``; ≤ 0 are dropped.
+        values: Measured values, shape ``(n,)``; NaN and infinities are dropped.
+        stderr: Standard errors, shape ``(n,)`` or one for all.
+        **options: ``n`` (items behind each accuracy), ``lr`` (learning rates), ``metric``,
+            ``chance``, ``alpha``, ``max_width``, ``seed``, ``n_bootstrap``: see `assess`.
+
+    Returns:
+        In order of location; empty for smooth curves and with fewer than 8 usable readings.
 
     Example:
         >>> import numpy as np
@@ -43,18 +52,8 @@ def transitions(
         >>> [f"{t.at:.2g}" for t in transitions(tokens, (tokens > 3e5) + wiggle)]
         ['3.2e+05']
     """
-    found = assess(
-        steps,
-        values,
-        stderr,
-        metric=metric,
-        chance=chance,
-        alpha=alpha,
-        max_width=max_width,
-        seed=seed,
-        n_bootstrap=n_bootstrap,
-    )
-    return list(found.transitions)
+    found = assess(steps, values, stderr, **options)
+    return sorted([*found.transitions, *found.disturbances], key=lambda change: change.at)
 
 
 def assess(
@@ -62,6 +61,8 @@ def assess(
     values: ArrayLike,
     stderr: ArrayLike | None = None,
     *,
+    n: ArrayLike | None = None,
+    lr: ArrayLike | None = None,
     metric: str = "",
     chance: float = math.nan,
     alpha: float = ALPHA,
@@ -78,7 +79,11 @@ def assess(
     Args:
         steps: Positions along training (tokens by default), shape ``(n,)``; ≤ 0 are dropped.
         values: Measured values, shape ``(n,)``; NaN are dropped.
-        stderr: Standard errors over items, shape ``(n,)``; changes below two of them are ignored.
+        stderr: Standard errors over items, shape ``(n,)`` or one for all. Changes below two of
+            them are ignored; readings are weighted when they differ much.
+        n: Items behind each accuracy, shape ``(n,)`` or one number: gives binomial standard errors
+            where `stderr` is not given.
+        lr: Learning rate at each reading, shape ``(n,)``: its decay is no transition.
         metric: Name, copied into the result.
         chance: Value of a model that knows nothing (NaN when there is none).
         alpha: Size of the test of sharpness.
@@ -88,7 +93,9 @@ def assess(
         cache: Grids and null distributions shared with other curves (overrides `seed`,
             `n_bootstrap` and `max_width`).
     """
-    series = clean(steps, values, stderr)
+    if stderr is None and n is not None:
+        stderr = binomial_stderr(values, np.broadcast_to(np.asarray(n), np.shape(values)))
+    series = clean(steps, values, stderr, lr)
     shared = cache or GridCache(max_width, seed, n_bootstrap)
     events = find_events(series, shared, alpha)
     return describe(series, events, shared, metric=metric, chance=chance)

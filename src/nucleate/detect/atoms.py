@@ -1,13 +1,12 @@
 """Shapes that a curve may contain on top of its smooth trend.
 
-Events (steps, kinks) are what the detector looks for; nuisances (broad sigmoids, ramps at the end
-of a learning-rate schedule) are smooth changes that the null may use; bumps are spikes.
-x is log10(step); widths are 10–90 % widths in decades.
+Events (steps, cliffs, kinks) are what the detector looks for; nuisances (broad sigmoids, ramps at
+the end of a learning-rate schedule) are smooth changes that the null may use; excursions (spikes,
+restarts) leave the trend and come back. x is log10(step); widths are 10–90 % widths in decades.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -25,8 +24,58 @@ NARROW = np.array([0.04, 0.14, 0.26, 0.40])
 BROAD = np.array([0.55, 0.75, 1.0, 1.4, 2.0])
 """Widths of the sigmoids that count as smooth."""
 
-BUMP_LENGTHS = (1, 2, 3, 4, 6, 9, 13)
-"""Lengths, in readings, of the boxes that count as spikes."""
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The shape of an event, wherever it happens.
+
+    Attributes:
+        kind: ``logistic``; ``cliff``, `sudden` of it at once and the rest with an e-folding length
+            of `tail` decades; or ``hinge``, a change of slope.
+        width: 10–90 % width in decades (0 for a hinge).
+        lead: Distance from 10 % to 50 % of the change, in decades.
+    """
+
+    kind: str
+    width: float = 0.0
+    lead: float = 0.0
+    sudden: float = 1.0
+    tail: float = 0.0
+
+    def evaluate(self, x: Array, centre: Array) -> Array:
+        """Return the shape at x, shape ``(n,)``, for each place of its half: ``(d, n)``."""
+        if self.kind == "hinge":
+            return hinge(x, centre)
+        if self.kind == "logistic":
+            return sigmoid(x, centre, np.full(centre.shape, self.width))
+        since = x[None, :] - centre[:, None]
+        rest = (1.0 - self.sudden) * np.exp(-np.maximum(since, 0.0) / self.tail)
+        return np.asarray(np.where(since >= 0.0, 1.0 - rest, 0.0))
+
+
+HINGE = Form("hinge")
+
+
+def logistic(width: float) -> Form:
+    """Return a step of the given 10–90 % width."""
+    return Form("logistic", width, width / 2)
+
+
+def cliff(sudden: float, tail: float) -> Form:
+    """Return a step of which the share `sudden` (between .5 and .9) happens at once."""
+    return Form("cliff", tail * float(np.log((1 - sudden) / 0.1)), 0.0, sudden, tail)
+
+
+def searched_forms(max_width: float) -> tuple[Form, ...]:
+    """Return the steps that are searched for."""
+    return (*(logistic(float(width)) for width in step_widths(max_width)), cliff(0.65, 0.08))
+
+
+def compared_forms(max_width: float) -> tuple[Form, ...]:
+    """Return the steps that are compared once the place is roughly known."""
+    widths = np.geomspace(0.02, max_width, 10)
+    cliffs = (cliff(0.55, 0.03), cliff(0.6, 0.08), cliff(0.75, 0.15))
+    return (*(logistic(float(width)) for width in widths), *cliffs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +84,12 @@ class Dictionary:
 
     Attributes:
         centre: Location of each atom in log10(step), shape ``(d,)``.
-        width: 10–90 % width in decades; 0 for kinks.
+        forms: Their shapes.
         shape: Values, shape ``(d, n)``.
     """
 
     centre: Array
-    width: Array
+    forms: tuple[Form, ...]
     shape: Array
 
 
@@ -73,26 +122,32 @@ def locations(x: Array, margin: int) -> Array:
     return np.concatenate(parts) if parts else np.empty(0)
 
 
-def steps(x: Array, max_width: float, margin: int = 3) -> Dictionary:
-    """Return the narrow sigmoids searched for."""
+def events(x: Array, max_width: float) -> Dictionary:
+    """Return the steps, cliffs and kinks searched for."""
+    centres, forms, shapes = [], [], []
+    for form in (*searched_forms(max_width), HINGE):
+        where = _kink_places(x) if form.kind == "hinge" else _step_places(x, form)
+        centres.append(where)
+        forms.extend([form] * where.size)
+        shapes.append(form.evaluate(x, where))
+    return Dictionary(np.concatenate(centres), tuple(forms), np.concatenate(shapes))
+
+
+def _step_places(x: Array, form: Form, margin: int = 3) -> Array:
+    """Return places for a step: it is only judged where both of its sides are seen."""
     where = locations(x, margin)
-    widths = step_widths(max_width)
-    centre, width = np.repeat(where, widths.size), np.tile(widths, where.size)
-    # A step is only judged where both of its sides are seen.
-    inside = (centre - width / 2 > x[0]) & (centre + width / 2 < x[-1])
-    centre, width = centre[inside], width[inside]
-    return Dictionary(centre, width, sigmoid(x, centre, width))
+    begin = where - form.lead
+    return np.asarray(where[(begin > x[0]) & (begin + form.width < x[-1])])
 
 
-def kinks(x: Array, margin: int = 4, clearance: float = 0.3) -> Dictionary:
-    """Return the changes of slope searched for, at least `clearance` decades from the ends."""
+def _kink_places(x: Array, margin: int = 4, clearance: float = 0.3) -> Array:
+    """Return places for a change of slope, at least `clearance` decades from the ends."""
     where = locations(x, margin)
-    where = where[(where > x[0] + clearance) & (where < x[-1] - clearance)]
-    return Dictionary(where, np.zeros(where.size), hinge(x, where))
+    return np.asarray(where[(where > x[0] + clearance) & (where < x[-1] - clearance)])
 
 
-def nuisances(x: Array) -> Dictionary:
-    """Return smooth changes that the null may contain: broad sigmoids and late ramps."""
+def nuisances(x: Array) -> Array:
+    """Return smooth changes that the null may contain: broad sigmoids, late ramps; ``(d, n)``."""
     span = x[-1] - x[0]
     # Half a thousandth of slack: the count must not depend on rounding in the last digit.
     where = np.linspace(x[0] + 0.1, x[-1] - 0.1, max(4, int(span / 0.2 + 5e-4)))
@@ -101,28 +156,4 @@ def nuisances(x: Array) -> Dictionary:
     onset = np.array([0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9])
     # Learning-rate decay (WSD, linear, cosine) lowers the loss over the last part of training.
     ramps = np.maximum(0.0, fraction[None, :] - onset[:, None])
-    return Dictionary(
-        np.concatenate([centre, x[-1] + np.log10(onset)]),
-        np.concatenate([width, np.full(onset.size, np.inf)]),
-        np.concatenate([sigmoid(x, centre, width), ramps]),
-    )
-
-
-def bumps(x: Array, lengths: Sequence[int] = BUMP_LENGTHS) -> tuple[Array, list[NDArray[np.intp]]]:
-    """Return spikes (boxes, and jumps that decay) and the readings that each one covers."""
-    n = x.size
-    shapes, covered = [], []
-    for length in lengths:
-        if length > max(1, n // 6):
-            break
-        for start in range(n - length + 1):
-            shape = np.zeros(n)
-            shape[start : start + length] = 1.0
-            shapes.append(shape)
-            covered.append(np.arange(start, start + length))
-            if length in (2, 4) and start + 3 * length <= n:
-                decay = np.zeros(n)
-                decay[start:] = np.exp(-np.arange(n - start) / length)
-                shapes.append(decay)
-                covered.append(np.arange(start, start + 3 * length))
-    return np.array(shapes), covered
+    return np.concatenate([sigmoid(x, centre, width), ramps])

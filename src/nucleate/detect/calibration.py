@@ -40,8 +40,8 @@ class Calibration:
         if null_hyper not in self._tables:
             # The generator depends on the setting only, not on which curve asked first.
             rng = np.random.default_rng([self.seed, null_hyper])
-            chol = self.grid.whitenings[null_hyper].chol_nn
-            curves = chol @ rng.standard_normal((self.grid.x.size, self.num_simulations))
+            colour = self.grid.whitenings[null_hyper].colour_nn
+            curves = colour @ rng.standard_normal((self.grid.x.size, self.num_simulations))
             fit = self.grid.fit(curves, settings=neighbours(self.grid.hypers, null_hyper))
             self._tables[null_hyper] = np.sort(fit.event - fit.null)
         return self._tables[null_hyper]

@@ -3,13 +3,47 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from nucleate.core import Assessment, Curve, Verdict, companion
+from nucleate.core import Assessment, Curve, Verdict
+
+ACCURACIES = ("accuracy", "acc", "acc_norm", "exact_match", "em", "acc_raw", "acc_per_char")
+"""Measures that are shares of items, last parts of metric names."""
+
+PERPLEXITIES = ("perplexity", "ppl", "word_perplexity", "byte_perplexity")
+"""Measures whose logarithm is in nats."""
+
+CONTINUOUS = {
+    "margin": 1.0,
+    "logprob": 1.0,
+    "log_prob": 1.0,
+    "nll": -1.0,
+    "loss": -1.0,
+    "bits_per_byte": -1.0,
+    "bpb": -1.0,
+    **dict.fromkeys(PERPLEXITIES, -1.0),
+}
+"""Continuous companions of an accuracy, and whether they rise with it."""
 
 _SHARP = (Verdict.TRANSITION_CANDIDATE, Verdict.STEP_LIKE, Verdict.KINK)
+
+
+def continuous(metric: str, names: Collection[str]) -> tuple[str, float] | None:
+    """Return an accuracy's continuous companion among `names`, and the sign of its agreement.
+
+    >>> continuous("lambada.acc", {"lambada.ppl"})
+    ('lambada.ppl', -1.0)
+    """
+    stem, _, measure = metric.rpartition(".")
+    if measure not in ACCURACIES:
+        return None
+    for other, sign in CONTINUOUS.items():
+        name = f"{stem}.{other}" if stem else other
+        if name in names:
+            return name, sign
+    return None
 
 
 AFTER = 5
@@ -46,7 +80,8 @@ def standing(
         assessments: Result of `assess_curves`.
         curves: The curves behind it.
     """
-    own, other = assessments.get(metric), assessments.get(companion(metric) or "")
+    own, paired = assessments.get(metric), continuous(metric, assessments)
+    other = assessments[paired[0]] if paired else None
     if own is None or other is None or other.verdict not in _SHARP:
         return own
     if other.metric in curves and not clears_chance(curves[other.metric], other.at):

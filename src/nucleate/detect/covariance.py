@@ -6,6 +6,7 @@ The length scale has a floor: anything smoother than that is trend, anything sha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -37,12 +38,12 @@ class Hyper:
     slope: float
 
 
-def hyper_grid() -> tuple[Hyper, ...]:
+def hyper_grid(rhos: Sequence[float] = RHOS) -> tuple[Hyper, ...]:
     """Return every setting that the fit may choose."""
     trends = [(LENGTHS[0], 0.0), *product(LENGTHS, RATIOS[1:])]
     return tuple(
         Hyper(length, ratio, rho, slope)
-        for (length, ratio), rho, slope in product(trends, RHOS, SLOPES)
+        for (length, ratio), rho, slope in product(trends, rhos, SLOPES)
     )
 
 
@@ -58,17 +59,14 @@ def trend_covariance(x1: Array, x2: Array, length: float) -> Array:
     return np.asarray(np.exp(-0.5 * ((x1[:, None] - x2[None, :]) / length) ** 2))
 
 
-def noise_covariance(x: Array, rho: float, slope: float) -> Array:
-    """Return AR(1) noise (by order of reading) whose deviation drifts along x."""
+def noise_covariance(x: Array, rho: float, slope: float, base: Array | None = None) -> Array:
+    """Return AR(1) noise (by order of reading) whose deviation drifts along x.
+
+    `base` is the known relative deviation of each reading, shape ``(n,)`` (None: all equal).
+    """
     order = np.arange(x.size)
     deviation = 10.0 ** np.clip(slope * (x - x.mean()), -1.5, 1.5)
+    if base is not None:
+        deviation = deviation * base
     correlation = rho ** np.abs(order[:, None] - order[None, :])
     return np.asarray(correlation * deviation[:, None] * deviation[None, :])
-
-
-def covariance(x: Array, hyper: Hyper) -> Array:
-    """Return the covariance of readings at x under the null, in units of noise variance."""
-    total = noise_covariance(x, hyper.rho, hyper.slope)
-    if hyper.ratio:
-        total = total + hyper.ratio * trend_covariance(x, x, hyper.length)
-    return total

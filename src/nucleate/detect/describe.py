@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nucleate.core import Assessment, Evidence, Kind, Transition, Verdict
-from nucleate.detect.atoms import hinge, nuisances, sigmoid
-from nucleate.detect.events import Events, GridCache, Tested
+from nucleate.detect.atoms import nuisances
+from nucleate.detect.cache import GridCache
+from nucleate.detect.events import Away, Events
+from nucleate.detect.gates import Tested
 from nucleate.detect.series import MIN_POINTS, Series
 from nucleate.detect.trend import NUM_DENSE, Trend, crossings, fit_trend
 
@@ -17,6 +20,9 @@ Array = NDArray[np.float64]
 
 CHANGE_ALPHA = 0.005
 """Size of the test of an overall change."""
+
+REPORTED = 0.01
+"""Spikes and restarts are reported when noise alone makes them with less than this chance."""
 
 CLEAR, EXPLAINED, SIDE = 5.0, 0.7, 4
 """See `left_start_for_good`; `SIDE` is the fewest readings on either side of the split."""
@@ -26,6 +32,15 @@ def describe(
     series: Series, events: Events, cache: GridCache, *, metric: str, chance: float
 ) -> Assessment:
     """Return the Assessment of one curve."""
+    away = tuple(
+        disturbance(each, metric, series.scale) for each in events.away if each.p <= REPORTED
+    )
+    return replace(_verdict(series, events, cache, metric, chance), disturbances=away)
+
+
+def _verdict(
+    series: Series, events: Events, cache: GridCache, metric: str, chance: float
+) -> Assessment:
     if series.x.size < MIN_POINTS:
         note = f"only {series.x.size} usable readings; at least {MIN_POINTS} are needed"
         return Assessment(metric, Verdict.UNRESOLVED, note=note)
@@ -69,18 +84,23 @@ def left_start_for_good(series: Series) -> bool:
 def _trend(events: Events, cache: GridCache) -> Trend:
     """Return the smooth trend plus the events that were found."""
     assert events.hyper is not None
-    x = events.kept.x - events.kept.x[0]
+    x = events.kept.x
     dense = np.linspace(x[0], x[-1], NUM_DENSE)
     basis = _basis(events, x, x.mean())
     dense_basis = _basis(events, dense, x.mean())
+    known = events.kept.known_nk
+    if known is not None:
+        basis.extend(known.T)
+        dense_basis.extend(np.interp(dense, x, column) for column in known.T)
     if events.nuisance >= 0:
-        smooth = nuisances(x).shape[events.nuisance]
+        smooth = nuisances(x - x[0])[events.nuisance]
         basis.append(smooth)
         dense_basis.append(np.interp(dense, x, smooth))
     return fit_trend(
         x,
         events.kept.y,
         events.hyper,
+        events.kept.base,
         np.stack(basis, axis=1),
         np.stack(dense_basis, axis=1),
         np.random.default_rng([cache.seed, 7]),
@@ -88,20 +108,12 @@ def _trend(events: Events, cache: GridCache) -> Trend:
 
 
 def _basis(events: Events, x: Array, middle: float) -> list[Array]:
-    return [np.ones_like(x), x - middle, *(_shape(event, x) for event in events.tested)]
-
-
-def _shape(event: Tested, x: Array) -> Array:
-    at = np.array([event.where.at])
-    if event.kink:
-        return np.asarray(hinge(x, at)[0])
-    return np.asarray(sigmoid(x, at, np.array([event.where.width]))[0])
+    return [np.ones_like(x), x - middle, *(event.where.shape(x) for event in events.tested)]
 
 
 def _sharp(series: Series, events: Events, metric: str, start: float, end: float) -> Assessment:
     """Describe a curve with at least one sharp change."""
-    origin = float(events.kept.x[0])
-    found = tuple(_transition(event, metric, origin, series.scale) for event in events.tested)
+    found = tuple(_transition(event, metric, series.scale) for event in events.tested)
     steps = [change for change in found if change.kind is Kind.STEP]
     main = max(steps or found, key=lambda change: abs(change.amplitude))
     verdict = Verdict.STEP_LIKE if steps else Verdict.KINK
@@ -115,28 +127,50 @@ def _sharp(series: Series, events: Events, metric: str, start: float, end: float
     )
 
 
-def _transition(event: Tested, metric: str, origin: float, scale: float) -> Transition:
+def _transition(event: Tested, metric: str, scale: float) -> Transition:
     where = event.where
     return Transition(
         metric=metric,
-        kind=Kind.KINK if event.kink else Kind.STEP,
-        verdict=Verdict.KINK if event.kink else Verdict.STEP_LIKE,
-        at=10.0 ** (origin + where.at),
-        lo=10.0 ** (origin + where.lo),
-        hi=10.0 ** (origin + where.hi),
+        kind=Kind.KINK if where.kink else Kind.STEP,
+        verdict=Verdict.KINK if where.kink else Verdict.STEP_LIKE,
+        at=10.0**where.at,
+        lo=10.0**where.lo,
+        hi=10.0**where.hi,
         width=where.width,
         amplitude=where.amplitude * scale,
-        onset=10.0 ** (origin + where.at - where.width / 2),
+        onset=10.0**where.onset,
         evidence=Evidence(event.likelihood_ratio, event.delta_bic, event.p),
+        width_interval=where.width_interval,
+        amplitude_interval=_scaled(where.amplitude_interval, scale),
+        onset_interval=(10.0 ** where.onset_interval[0], 10.0 ** where.onset_interval[1]),
     )
+
+
+def disturbance(away: Away, metric: str, scale: float) -> Transition:
+    """Return a spike or restart as a Transition that claims nothing of the trend."""
+    return Transition(
+        metric=metric,
+        kind=Kind.RESTART if away.restart else Kind.SPIKE,
+        verdict=Verdict.SMOOTH,
+        at=10.0**away.begin,
+        lo=10.0**away.before,
+        hi=10.0**away.begin,
+        width=away.end - away.begin,
+        amplitude=away.amplitude * scale,
+        onset=10.0**away.begin,
+        evidence=Evidence(away.gain, float("nan"), away.p),
+    )
+
+
+def _scaled(interval: tuple[float, float], scale: float) -> tuple[float, float]:
+    return interval[0] * scale, interval[1] * scale
 
 
 def _broad(
     events: Events, trend: Trend, metric: str, start: float, end: float, max_width: float
 ) -> Assessment:
     """Describe a curve that changes clearly but without a sharp part."""
-    x = events.kept.x - events.kept.x[0]
-    origin = float(events.kept.x[0])
+    x = events.kept.x
     onset, at, finish = (float(crossings(trend.x, trend.mean[None], f)[0]) for f in (0.1, 0.5, 0.9))
     lo, hi = _interval(x, at, crossings(trend.x, trend.draws, 0.5))
     onset_lo, onset_hi = _interval(x, onset, crossings(trend.x, trend.draws, 0.1))
@@ -146,18 +180,18 @@ def _broad(
     what = "broad rise" if rising else "broad fall"
     note = (
         f"{what}{' that comes back' if back else ''} over {finish - onset:.2g} decades, onset "
-        f"between {10 ** (origin + onset_lo):.3g} and {10 ** (origin + onset_hi):.3g}, half done "
-        f"at {10 ** (origin + at):.3g}; no sharp part shown{_spike_note(events)}"
+        f"between {10**onset_lo:.3g} and {10**onset_hi:.3g}, half done "
+        f"at {10**at:.3g}; no sharp part shown{_spike_note(events)}"
     )
     if finish - onset <= max_width:
         note = note.replace("no sharp part shown", "too few readings to call it sharp")
     return Assessment(
         metric,
         Verdict.BROAD_RISE,
-        at=10.0 ** (origin + at),
-        lo=10.0 ** (origin + lo),
-        hi=10.0 ** (origin + hi),
-        onset=10.0 ** (origin + onset),
+        at=10.0**at,
+        lo=10.0**lo,
+        hi=10.0**hi,
+        onset=10.0**onset,
         width=finish - onset,
         start=start,
         end=end,
@@ -188,10 +222,12 @@ def _chance_note(series: Series, chance: float) -> str:
 
 
 def _spike_note(events: Events) -> str:
-    places = sorted([*events.spikes, *events.pairs])
-    if not places:
-        return ""
-    return "; spike set aside at " + ", ".join(f"{10.0**place:.3g}" for place in places)
+    parts = []
+    for word, restart in (("spike", False), ("restart", True)):
+        places = [f"{10.0**away.begin:.3g}" for away in events.away if away.restart is restart]
+        if places:
+            parts.append(f"; {word} set aside at " + ", ".join(places))
+    return "".join(parts)
 
 
 def _more(num: int) -> str:

@@ -1,39 +1,29 @@
-"""A whole run: many metrics at once, every p adjusted for all of them."""
+"""Many metrics, many runs: every p adjusted for all of them, artefacts told from candidates."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nucleate.core import Assessment, Curve, measure_of
 from nucleate.detect.assess import ALPHA, MAX_WIDTH, NUM_BOOTSTRAP
+from nucleate.detect.cache import GridCache
+from nucleate.detect.companions import ACCURACIES, PERPLEXITIES
 from nucleate.detect.describe import describe
-from nucleate.detect.events import Events, GridCache, find_events
+from nucleate.detect.events import Events, find_events
 from nucleate.detect.mirage import mirage_control
-from nucleate.detect.series import clean
+from nucleate.detect.multiplicity import benjamini_yekutieli, harmonic
+from nucleate.detect.runs.resolution import binomial_stderr
+from nucleate.detect.series import Series, clean
+
+Array = NDArray[np.float64]
+Key = tuple[str, str]
 
 FALSE_DISCOVERY_RATE = 0.05
 """Sharp changes whose q exceeds this are taken back to a broad change."""
-
-
-def benjamini_yekutieli(p: Sequence[float]) -> list[float]:
-    """Return adjusted p-values that hold under any dependence between the tests.
-
-    Source: Benjamini and Yekutieli 2001, theorem 1.3.
-
-    >>> [round(q, 4) for q in benjamini_yekutieli([0.01, 0.5])]
-    [0.03, 0.75]
-    """
-    num = len(p)
-    harmonic = sum(1.0 / rank for rank in range(1, num + 1))
-    adjusted = [1.0] * num
-    smallest = 1.0
-    for rank, index in reversed(list(enumerate(sorted(range(num), key=lambda i: p[i]), start=1))):
-        smallest = min(smallest, p[index] * num * harmonic / rank)
-        adjusted[index] = smallest
-    return adjusted
 
 
 def assess_curves(
@@ -44,11 +34,7 @@ def assess_curves(
     seed: int = 0,
     n_bootstrap: int = NUM_BOOTSTRAP,
 ) -> dict[str, Assessment]:
-    """Assess every curve of a run against tokens, and call artefacts and candidates.
-
-    An accuracy that jumps where its continuous companion moves smoothly is a metric artefact; one
-    whose companion shows a sharp change at the same place becomes, with it, a transition candidate.
-    Everything else is step-like at most.
+    """Assess every curve of one run; arguments and rules as in `assess_runs`.
 
     Args:
         curves: Curves by metric name.
@@ -60,24 +46,101 @@ def assess_curves(
     Returns:
         Assessments by metric name; the evidence of each transition carries q over the run.
     """
+    return assess_runs(
+        {"": curves}, alpha=alpha, max_width=max_width, seed=seed, n_bootstrap=n_bootstrap
+    )[""]
+
+
+def assess_runs(
+    runs: Mapping[str, Mapping[str, Curve]],
+    *,
+    alpha: float = ALPHA,
+    max_width: float = MAX_WIDTH,
+    seed: int = 0,
+    n_bootstrap: int = NUM_BOOTSTRAP,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, dict[str, Assessment]]:
+    """Assess every curve of several runs as one family, and call artefacts and candidates.
+
+    An accuracy that jumps where its continuous companion moves smoothly is a metric artefact; one
+    whose companion shows a sharp change at the same place becomes, with it, a transition candidate.
+    Everything else is step-like at most. Perplexities are judged by their logarithm, accuracies
+    with a number of items and no standard error by their binomial error.
+
+    Args:
+        runs: Curves by run, then by metric name.
+        alpha: Size of the test of sharpness of one curve.
+        max_width: Widest change, 10–90 % in decades, that may be called sharp.
+        seed: Seed of the simulated null distributions and of the posterior draws.
+        n_bootstrap: Number of simulated null curves per setting of the null.
+        progress: Called with the number of curves done.
+
+    Returns:
+        Assessments by run, then by metric; q is over all curves of all runs.
+    """
     cache = GridCache(max_width, seed, n_bootstrap)
-    cleaned = {name: clean(curve.tokens, curve.values, curve.se) for name, curve in curves.items()}
-    found = {name: find_events(series, cache, alpha) for name, series in cleaned.items()}
-    names = list(curves)
-    adjusted = dict(
-        zip(names, benjamini_yekutieli([found[name].best_p for name in names]), strict=True)
-    )
-    out = {}
-    for name in names:
-        events = found[name]
-        if adjusted[name] > FALSE_DISCOVERY_RATE and events.tested:
-            # Not convincing within the family: look at the curve again without its events.
-            events = find_events(cleaned[name], cache, alpha=0.0)
-        if events.tested and _only_levels_off(events, curves[name]):
-            events = find_events(cleaned[name], cache, alpha=0.0)
-        plain = describe(cleaned[name], events, cache, metric=name, chance=curves[name].chance)
-        out[name] = _with_q(plain, adjusted[name], len(names))
-    return mirage_control(out, curves)
+    curves = {(run, name): curve for run, named in runs.items() for name, curve in named.items()}
+    # Curves with the same positions one after the other, so that they share what is computed once.
+    order = sorted(curves, key=lambda key: curves[key].tokens.tobytes())
+    found: dict[Key, tuple[Series, Events]] = {}
+    for done, key in enumerate(order, start=1):
+        series = cleaned(curves[key])
+        found[key] = (series, find_events(series, cache, alpha))
+        if progress:
+            progress(done)
+    q = benjamini_yekutieli([found[key][1].best_p for key in order])
+    plain = {
+        key: _described(curves[key], *found[key], cache, adjusted, len(order))
+        for key, adjusted in zip(order, q, strict=True)
+    }
+    return {
+        run: mirage_control({name: plain[run, name] for name in named}, named)
+        for run, named in runs.items()
+    }
+
+
+def cleaned(curve: Curve) -> Series:
+    """Return a Curve ready for analysis: its logarithm for perplexities, binomial errors, lr."""
+    values, errors = np.asarray(curve.values, float), np.asarray(curve.se, float)
+    measure = measure_of(curve.metric)
+    if _counted(curve, values, errors, measure):
+        counts = np.maximum(np.asarray(curve.counts), 1)
+        binomial = binomial_stderr(np.nan_to_num(values), counts)
+        errors = np.where(np.isfinite(values), binomial, errors)
+    if by_logarithm(curve):
+        usable = np.isfinite(values)
+        errors = np.divide(errors, values, out=np.full(values.shape, np.nan), where=usable)
+        values = np.log(values, out=np.full(values.shape, np.nan), where=usable)
+    rates = np.array([step.lr for step in curve.steps], dtype=np.float64)
+    lr = rates if rates.size == values.size and np.any(rates > 0) else None
+    return clean(curve.tokens, values, errors, lr)
+
+
+def by_logarithm(curve: Curve) -> bool:
+    """Return whether a metric is a perplexity, all of it positive: its logarithm is in nats."""
+    values = np.asarray(curve.values, dtype=np.float64)
+    values = values[np.isfinite(values)]
+    return measure_of(curve.metric) in PERPLEXITIES and bool(values.size and values.min() > 0)
+
+
+def _counted(curve: Curve, values: Array, errors: Array, measure: str) -> bool:
+    """Return whether a curve holds shares of known numbers of items, without standard errors."""
+    if measure not in ACCURACIES or len(curve.counts) != values.size or not any(curve.counts):
+        return False
+    finite = values[np.isfinite(values)]
+    return not np.isfinite(errors).any() and bool(np.all((finite >= 0) & (finite <= 1)))
+
+
+def _described(
+    curve: Curve, series: Series, events: Events, cache: GridCache, q: float, num: int
+) -> Assessment:
+    """Describe one curve of the family, without what does not convince within the family."""
+    if events.tested and (q > FALSE_DISCOVERY_RATE or _only_levels_off(events, curve)):
+        events = find_events(series, cache, alpha=0.0)
+    plain = describe(series, events, cache, metric=curve.metric, chance=curve.chance)
+    if by_logarithm(curve):
+        plain = replace(plain, note=f"{plain.note}; judged by its logarithm, in nats")
+    return _with_q(plain, q, num)
 
 
 def _only_levels_off(events: Events, curve: Curve) -> bool:
@@ -86,12 +149,13 @@ def _only_levels_off(events: Events, curve: Curve) -> bool:
     An accuracy cannot exceed 1 nor a loss gap fall below 0, so their slope must end there; such a
     kink says nothing of the model.
     """
-    bound = {"accuracy": 1.0, "gap_nll": 0.0}.get(measure_of(curve.metric))
-    if bound is None or not all(event.kink for event in events.tested):
+    measure = measure_of(curve.metric)
+    bound = 1.0 if measure in ACCURACIES else {"gap_nll": 0.0}.get(measure)
+    if bound is None or not all(event.where.kink for event in events.tested):
         return False
     values = np.asarray(curve.values, dtype=np.float64)
     away = np.abs(values - bound)
-    first = min(event.where.at for event in events.tested) + float(events.kept.x[0])
+    first = min(event.where.at for event in events.tested)
     after = away[curve.tokens > 10.0**first]
     return bool(after.size and np.nanmedian(after) <= 0.02 * np.nanmax(away))
 
@@ -102,12 +166,11 @@ def _with_q(assessment: Assessment, q: float, num: int) -> Assessment:
     Further changes of the same metric were not in that family, so they are adjusted for all of it
     at once (the first step of Benjamini-Yekutieli), which can only be stricter.
     """
-    harmonic = sum(1.0 / rank for rank in range(1, num + 1))
     best = min((change.evidence.p for change in assessment.transitions), default=1.0)
     changes = []
     for change in assessment.transitions:
         p = change.evidence.p
-        own = q if p == best else min(1.0, p * num * harmonic)
+        own = q if p == best else min(1.0, p * num * harmonic(num))
         if own <= FALSE_DISCOVERY_RATE or p == best:
             changes.append(replace(change, evidence=replace(change.evidence, q=max(q, own, p))))
     return replace(assessment, transitions=tuple(changes))

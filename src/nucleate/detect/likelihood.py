@@ -9,14 +9,25 @@ Legend: n readings, m = n − 2, d atoms, s curves.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nucleate.detect import atoms
-from nucleate.detect.covariance import Hyper, covariance, hyper_grid
+from nucleate.detect.covariance import (
+    LENGTHS,
+    RATIOS,
+    RHOS,
+    SLOPES,
+    Hyper,
+    hyper_grid,
+    noise_covariance,
+    trend_covariance,
+)
+from nucleate.detect.excursions import excursions
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -27,41 +38,66 @@ class Whitening:
     """One setting of the null on one grid.
 
     Attributes:
-        project_mn: Maps readings to m independent residuals of unit variance.
-        chol_nn: Cholesky factor of the covariance.
+        project_nn: Maps readings to residuals of unit variance, the known shapes projected out.
+        colour_nn: Maps unit noise to noise with the covariance of this setting.
+        freedom: Degrees of freedom of the residuals, m.
         constant: Part of the log-likelihood that does not depend on the readings.
     """
 
-    project_mn: Array
-    chol_nn: Array
+    project_nn: Array
+    colour_nn: Array
+    freedom: int
     constant: float
-
-    def inverse_norms(self, shape_dn: Array) -> Array:
-        """Return one over the whitened length of each atom, 0 for those inside the trend's span."""
-        norm = np.sqrt(np.sum((shape_dn @ self.project_mn.T) ** 2, axis=1))
-        usable = norm > 1e-9 * np.abs(shape_dn).max(initial=1.0)
-        return np.where(usable, 1.0 / np.where(usable, norm, 1.0), 0.0)
-
-    def scores(self, shape_dn: Array, curves_ns: Array) -> Array:
-        """Return the standardised score of each atom on each curve, ``(d, s)``."""
-        residual_ns = self.project_mn.T @ (self.project_mn @ curves_ns)
-        return np.asarray((shape_dn @ residual_ns) * self.inverse_norms(shape_dn)[:, None])
 
     def level(self, rss: Array | float) -> Array:
         """Return the log-likelihood, noise variance profiled out, at residual sums of squares."""
-        return np.asarray(self.constant - 0.5 * self.project_mn.shape[0] * np.log(rss))
+        return np.asarray(self.constant - 0.5 * self.freedom * np.log(rss))
+
+    def inverse_norms(self, shape_dn: Array) -> Array:
+        """Return one over the whitened length of each atom, 0 for those inside the trend's span."""
+        return _inverse(np.sum((shape_dn @ self.project_nn.T) ** 2, axis=1), shape_dn)
 
 
-def whiten(x: Array, hyper: Hyper) -> Whitening:
-    """Prepare one setting of the null on the grid x, shape ``(n,)``."""
-    cov = covariance(x, hyper)
-    cov[np.diag_indices_from(cov)] *= 1.0 + 1e-10
-    chol = np.linalg.cholesky(cov)
+def whiten(
+    noise_nn: Array, trend_nn: Array, ratios: Sequence[float], known_nk: Array
+) -> list[Whitening]:
+    """Return one Whitening for each ratio of trend variance to noise variance.
+
+    All ratios share one eigenvalue problem: with noise covariance N = L Lᵀ and L⁻¹ K L⁻ᵀ = U Λ Uᵀ,
+    N + r K = (L U)(1 + r Λ)(L U)ᵀ.
+
+    Args:
+        noise_nn, trend_nn: Covariances N and K.
+        ratios: Values of r.
+        known_nk: Shapes whose amplitudes are unknown, projected out (restricted likelihood).
+    """
+    chol = np.linalg.cholesky(noise_nn)
     inverse = np.linalg.inv(chol)
+    similar = inverse @ trend_nn @ inverse.T
+    values, vectors = np.linalg.eigh(0.5 * (similar + similar.T))
+    values = np.maximum(values, 0.0)
+    white_nn, colour_nn = vectors.T @ inverse, chol @ vectors
+    log_noise, rank = float(np.sum(np.log(np.diag(chol)))), known_nk.shape[1]
+    out = []
+    for ratio in ratios:
+        deviation = np.sqrt(1.0 + ratio * values)
+        scaled = white_nn / deviation[:, None]
+        q, r = np.linalg.qr(scaled @ known_nk)
+        constant = -log_noise - float(np.log(deviation).sum() + np.log(np.abs(np.diag(r))).sum())
+        project = scaled - q @ (q.T @ scaled)
+        out.append(Whitening(project, colour_nn * deviation, scaled.shape[0] - rank, constant))
+    return out
+
+
+def line(x: Array, known_nk: Array | None = None) -> Array:
+    """Return a straight line in x, and further known shapes, as columns: ``(n, k)``."""
     basis = np.stack([np.ones_like(x), x - x.mean()], axis=1)
-    q, r = np.linalg.qr(inverse @ basis, mode="complete")
-    constant = -np.sum(np.log(np.diag(chol))) - np.sum(np.log(np.abs(np.diag(r[:2]))))
-    return Whitening(np.asarray(q[:, 2:].T @ inverse), np.asarray(chol), float(constant))
+    return basis if known_nk is None else np.hstack([basis, known_nk])
+
+
+def _inverse(square: Array, shape_dn: Array) -> Array:
+    usable = square > 1e-12 * np.abs(shape_dn).max(initial=1.0) ** 2
+    return np.where(usable, 1.0 / np.sqrt(np.where(usable, square, 1.0)), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +108,6 @@ class Fit:
         null, null_hyper, null_atom: Log-likelihood of the best null, the index of its setting, and
             the index of the nuisance it contains.
         event, event_hyper, event_atom: The same for the best event.
-        bump, bump_atom: The same for the best spike (−inf, −1 when not searched).
     """
 
     null: Array
@@ -81,65 +116,64 @@ class Fit:
     event: Array
     event_hyper: Index
     event_atom: Index
-    bump: Array
-    bump_atom: Index
 
 
 class Grid:
     """Everything that can be computed from the positions of the readings alone."""
 
-    def __init__(self, x: Array, max_width: float) -> None:
-        self.x = x
-        self.max_width = max_width
-        self.hypers = hyper_grid()
-        step, kink = atoms.steps(x, max_width), atoms.kinks(x)
-        self.num_steps = step.centre.size
-        self.events = atoms.Dictionary(
-            np.concatenate([step.centre, kink.centre]),
-            np.concatenate([step.width, kink.width]),
-            np.concatenate([step.shape, kink.shape]),
-        )
-        self.nuisances = atoms.nuisances(x)
-        self.bumps, self.bump_cover = atoms.bumps(x)
-        self.whitenings = [whiten(x, hyper) for hyper in self.hypers]
-        self._rows = [self._prepare(white) for white in self.whitenings]
-
-    def _prepare(self, white: Whitening) -> dict[str, Array]:
-        """Return the shapes that are searched, each divided by its whitened length."""
-        searched = {"null": self.nuisances.shape, "event": self.events.shape}
-        return {
-            name: shape * white.inverse_norms(shape)[:, None] for name, shape in searched.items()
-        }
-
-    def fit(
+    def __init__(
         self,
-        curves_ns: Array,
-        *,
-        bump_slopes: Collection[float] = (),
-        settings: Sequence[int] | None = None,
-    ) -> Fit:
+        x: Array,
+        max_width: float,
+        base: Array | None = None,
+        known_nk: Array | None = None,
+        rhos: Sequence[float] = RHOS,
+    ) -> None:
+        self.x, self.base, self.known_nk = x, base, known_nk
+        self.max_width = max_width
+        self.hypers = hyper_grid(rhos)
+        self.events = atoms.events(x, max_width)
+        self.nuisances = atoms.nuisances(x)
+        self.excursion_shapes, self.excursions = excursions(x)
+        self.whitenings = self._whiten(rhos)
+        self._norms = {
+            name: [white.inverse_norms(shape) for white in self.whitenings]
+            for name, shape in (("null", self.nuisances), ("event", self.events.shape))
+        }
+        self._excursion_norms: dict[int, Array] = {}
+
+    def _whiten(self, rhos: Sequence[float]) -> list[Whitening]:
+        """Return one Whitening for each setting, in the order of `hypers`."""
+        x, known = self.x, line(self.x, self.known_nk)
+        found: dict[Hyper, Whitening] = {}
+        for length, rho, slope in product(LENGTHS, rhos, SLOPES):
+            noise = noise_covariance(x, rho, slope, self.base)
+            ratios = RATIOS if length == LENGTHS[0] else RATIOS[1:]
+            family = whiten(noise, trend_covariance(x, x, length), ratios, known)
+            found.update(
+                (Hyper(length, ratio, rho, slope), white)
+                for ratio, white in zip(ratios, family, strict=True)
+            )
+        return [found[hyper] for hyper in self.hypers]
+
+    def fit(self, curves_ns: Array, *, settings: Sequence[int] | None = None) -> Fit:
         """Return the best null and event of each column of `curves_ns`, shape ``(n, s)``.
 
         Args:
             curves_ns: Curves as columns.
-            bump_slopes: Look for spikes too, under these settings of the noise slope (slow).
             settings: Indices of the null's settings to consider (all by default).
         """
         num = curves_ns.shape[1]
-        tops = {name: np.full(num, -np.inf) for name in ("null", "event", "bump")}
+        tops = {name: np.full(num, -np.inf) for name in ("null", "event")}
         at = {name: np.full(num, -1, dtype=np.intp) for name in tops}
         hyper = {name: np.zeros(num, dtype=np.intp) for name in tops}
         for index in settings or range(len(self.whitenings)):
             white = self.whitenings[index]
-            white_ms = white.project_mn @ curves_ns
-            rss = np.maximum(np.sum(white_ms**2, axis=0), 1e-300)
-            residual_ns = white.project_mn.T @ white_ms
-            rows = self._rows[index]
-            if self.hypers[index].slope in bump_slopes:
-                norms = white.inverse_norms(self.bumps)
-                rows = {**rows, "bump": self.bumps * norms[:, None]}
-            for name, rows_dn in rows.items():
-                best, gain = _best(rows_dn, residual_ns)
+            white_ns = white.project_nn @ curves_ns
+            rss = np.maximum(np.sum(white_ns**2, axis=0), 1e-300)
+            residual_ns = white.project_nn.T @ white_ns
+            for name, shape_dn in (("null", self.nuisances), ("event", self.events.shape)):
+                best, gain = _best(shape_dn, residual_ns, self._norms[name][index])
                 level = white.level(np.maximum(rss - gain, 1e-12 * rss))
                 better = level > tops[name]
                 tops[name] = np.where(better, level, tops[name])
@@ -148,15 +182,37 @@ class Grid:
         return Fit(
             *(tops["null"], hyper["null"], at["null"]),
             *(tops["event"], hyper["event"], at["event"]),
-            *(tops["bump"], at["bump"]),
         )
 
+    def fit_excursion(self, y: Array, slope: float) -> tuple[float, int, float]:
+        """Return log-likelihood, index and amplitude of the best excursion on the curve y, (n,).
 
-def _best(rows_dn: Array, residual_ns: Array) -> tuple[Index, Array]:
+        Only settings whose noise is even, or uneven by `slope`, are considered.
+        """
+        top, atom, amplitude = -np.inf, -1, 0.0
+        for index, hyper in enumerate(self.hypers):
+            if hyper.slope not in (0.0, slope):
+                continue
+            white = self.whitenings[index]
+            white_n = white.project_nn @ y
+            rss = max(float(white_n @ white_n), 1e-300)
+            if index not in self._excursion_norms:
+                self._excursion_norms[index] = white.inverse_norms(self.excursion_shapes)
+            norm = self._excursion_norms[index]
+            score = (self.excursion_shapes @ (white.project_nn.T @ white_n)) * norm
+            best = int(np.abs(score).argmax())
+            level = float(white.level(max(rss - float(score[best]) ** 2, 1e-12 * rss)))
+            if level > top:
+                top, atom, amplitude = level, best, float(score[best] * norm[best])
+        return top, atom, amplitude
+
+
+def _best(shape_dn: Array, residual_ns: Array, norm_d: Array) -> tuple[Index, Array]:
     """Return the best atom of each curve and how much it lowers the residual sum of squares."""
     num = residual_ns.shape[1]
-    if not rows_dn.size:
+    if not shape_dn.size:
         return np.full(num, -1, dtype=np.intp), np.zeros(num)
-    score_sd = np.abs(residual_ns.T @ rows_dn.T)
-    best = score_sd.argmax(axis=1)
-    return best, np.asarray(score_sd[np.arange(num), best] ** 2)
+    score_ds = np.abs(shape_dn @ residual_ns)
+    score_ds *= norm_d[:, None]
+    best = score_ds.argmax(axis=0)
+    return best, np.asarray(score_ds[best, np.arange(num)] ** 2)

@@ -12,7 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from nucleate.core import Assessment, Curve, Kind, Transition, Verdict, companion
+from nucleate.core import Assessment, Curve, Kind, Transition, Verdict, measure_of
+from nucleate.detect.companions import ACCURACIES, continuous
 
 UNDER_WAY, NEAR = 0.3, 3
 """See `_under_way`: a share of the margin's gain, and the readings averaged on each side."""
@@ -27,47 +28,48 @@ def mirage_control(
     """Compare each sharp accuracy with its margin; return all assessments, judged again."""
     out = dict(assessments)
     for name, accuracy in assessments.items():
-        other = companion(name)
-        if accuracy.verdict is not Verdict.STEP_LIKE or other is None:
+        paired = continuous(name, curves)
+        if accuracy.verdict is not Verdict.STEP_LIKE or measure_of(name) not in ACCURACIES:
             continue
-        if other not in curves:
+        if paired is None:
             note = f"{accuracy.note}; no continuous companion was measured"
             out[name] = replace(accuracy, note=note)
             continue
-        margin = assessments[other]
-        if margin.verdict is Verdict.UNRESOLVED:
-            note = f"{accuracy.note}; its margin could not be assessed"
+        other, sign = paired
+        if assessments[other].verdict is Verdict.UNRESOLVED:
+            note = f"{accuracy.note}; its {measure_of(other)} could not be assessed"
             out[name] = replace(accuracy, note=note)
             continue
-        out[name], confirmed = _judge(accuracy, margin, curves[other])
+        out[name], confirmed = _judge(accuracy, assessments[other], curves[other], sign)
         if confirmed:
-            out[other] = _promote(out[other], confirmed)
+            out[other] = _promote(out[other], confirmed, measure_of(other))
     return out
 
 
 def _judge(
-    accuracy: Assessment, margin: Assessment, curve: Curve
+    accuracy: Assessment, other: Assessment, curve: Curve, sign: float
 ) -> tuple[Assessment, list[Transition]]:
-    """Return the accuracy's final assessment and the margin's changes that confirm it."""
-    sharp = [change for change in margin.transitions if change.kind is Kind.STEP]
+    """Return the accuracy's final assessment and its companion's changes that confirm it."""
+    sharp = [change for change in other.transitions if change.kind is Kind.STEP]
     pairs = [
         (change, partner)
         for change in accuracy.transitions
         if change.kind is Kind.STEP
         for partner in sharp
-        if agree(change, partner)
+        if agree(change, partner, sign)
     ]
+    name = measure_of(other.metric)
     if pairs:
-        return _promote(accuracy, [change for change, _ in pairs]), [p for _, p in pairs]
+        return _promote(accuracy, [change for change, _ in pairs], name), [p for _, p in pairs]
     if sharp:
-        return replace(accuracy, note=f"{accuracy.note}; its margin changes elsewhere"), []
-    if not _under_way(margin, curve, accuracy.lo, accuracy.hi):
-        note = f"{accuracy.note}; its margin rises there too, but is not shown to be sharp"
+        return replace(accuracy, note=f"{accuracy.note}; its {name} changes elsewhere"), []
+    if not _under_way(other, curve, accuracy.lo, accuracy.hi):
+        note = f"{accuracy.note}; its {name} moves there too, but is not shown to be sharp"
         return replace(accuracy, note=note), []
     changes = tuple(
         replace(change, verdict=Verdict.METRIC_ARTEFACT) for change in accuracy.transitions
     )
-    note = f"{accuracy.note}; its margin changes smoothly through it, so this is a metric artefact"
+    note = f"{accuracy.note}; its {name} changes smoothly through it, so this is a metric artefact"
     artefact = replace(accuracy, verdict=Verdict.METRIC_ARTEFACT, transitions=changes, note=note)
     return artefact, []
 
@@ -92,7 +94,7 @@ def _under_way(margin: Assessment, curve: Curve, lo: float, hi: float) -> bool:
     return then != first and (last - first) / (then - first) >= UNDER_WAY
 
 
-def _promote(assessment: Assessment, confirmed: Sequence[Transition]) -> Assessment:
+def _promote(assessment: Assessment, confirmed: Sequence[Transition], name: str) -> Assessment:
     """Mark the confirmed changes as transition candidates and report the largest of them."""
     changes = tuple(
         replace(change, verdict=Verdict.TRANSITION_CANDIDATE)
@@ -106,7 +108,7 @@ def _promote(assessment: Assessment, confirmed: Sequence[Transition]) -> Assessm
     )
     note = assessment.note
     if "confirmed" not in note:
-        note += "; confirmed by accuracy and margin"
+        note += f"; confirmed by accuracy and {name}"
     return replace(
         assessment,
         verdict=Verdict.TRANSITION_CANDIDATE,
@@ -120,9 +122,12 @@ def _promote(assessment: Assessment, confirmed: Sequence[Transition]) -> Assessm
     )
 
 
-def agree(first: Transition, second: Transition) -> bool:
-    """Return whether two changes go the same way, at one place give or take `SLACK` decades."""
-    if first.amplitude * second.amplitude <= 0.0:
+def agree(first: Transition, second: Transition, sign: float = 1.0) -> bool:
+    """Return whether two changes go the same way, at one place give or take `SLACK` decades.
+
+    With `sign` −1 the second measure falls where the first rises.
+    """
+    if sign * first.amplitude * second.amplitude <= 0.0:
         return False
     gap = math.log10(max(first.lo, second.lo)) - math.log10(min(first.hi, second.hi))
     return gap <= SLACK

@@ -14,7 +14,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nucleate.detect.atoms import bumps, sigmoid
+from nucleate.detect.atoms import sigmoid
+from nucleate.detect.excursions import boxes
 from nucleate.detect.series import clean
 
 Array = NDArray[np.float64]
@@ -92,10 +93,10 @@ def sharpness(steps: ArrayLike, values: ArrayLike) -> Sharpness:
 
 def _without_spikes(laws: Array, steps_dn: Array, x: Array, y: Array) -> Array:
     """Return weights that set aside short spikes, which beat every step."""
-    boxes, covers = bumps(x, SPIKE_LENGTHS)
+    box_dn, covers = boxes(x.size, SPIKE_LENGTHS)
     weight = np.ones(x.size)
     for _ in range(MAX_SPIKES):
-        fit = _fit(laws, np.concatenate([steps_dn, boxes]), y, weight)
+        fit = _fit(laws, np.concatenate([steps_dn, box_dn]), y, weight)
         gain = x.size * np.log(fit.rss_smooth / fit.rss_step)
         if fit.atom < steps_dn.shape[0] or gain < SPIKE_GAIN:
             break

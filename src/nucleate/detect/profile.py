@@ -1,20 +1,23 @@
-"""Location, interval and width of one change, by profile likelihood.
+"""Location, width and size of one change with their intervals, by profile likelihood.
 
-The interval is united with the readings that bracket the location: an error smaller than the
-distance between readings would be fiction.
+The intervals of positions are united with the readings that bracket them: an error smaller than
+the distance between readings would be fiction.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nucleate.detect import atoms
+from nucleate.detect.atoms import Form
 from nucleate.detect.likelihood import Grid, Whitening
 
 Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+Interval = tuple[float, float]
 
 DROP = 1.92
 """Fall of the log-likelihood that bounds a 95 % interval of one parameter (χ²₁ / 2)."""
@@ -23,82 +26,174 @@ REACH = 0.6
 """Half-width, in decades, of the stretch that is searched around the first location."""
 
 NUM_LOCATIONS = 121
+MAX_SETTINGS = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A change on the standardised curve.
+    """A change on the standardised curve; positions are log10(step).
 
     Attributes:
-        at, lo, hi: log10(step) of the location and its 95 % interval.
-        width: 10–90 % width in decades (0 for a kink).
-        amplitude: Standardised change (for a kink: change of slope per decade).
+        at, lo, hi: Where half of it is done, with the 95 % interval.
+        width, width_interval: 10–90 % width in decades (0 for a kink).
+        onset, onset_interval: Where 10 % of it is done.
+        amplitude, amplitude_interval: Standardised change (for a kink: of slope per decade).
         noise: Fitted standard deviation of one reading, standardised.
-        shape: The fitted atom times its amplitude, shape ``(n,)``.
         hyper: Index of the null setting that fits best together with the change.
+        form: Its shape.
     """
 
     at: float
     lo: float
     hi: float
     width: float
+    width_interval: Interval
+    onset: float
+    onset_interval: Interval
     amplitude: float
+    amplitude_interval: Interval
     noise: float
-    shape: Array
     hyper: int
+    form: Form
+
+    @property
+    def kink(self) -> bool:
+        """Whether it is a change of slope."""
+        return self.form.kind == "hinge"
+
+    def moved(self, by: float) -> Location:
+        """Return the same change with every position shifted by so many decades."""
+        low, high = self.onset_interval
+        return replace(
+            self,
+            at=self.at + by,
+            lo=self.lo + by,
+            hi=self.hi + by,
+            onset=self.onset + by,
+            onset_interval=(low + by, high + by),
+        )
+
+    def shape(self, x: Array) -> Array:
+        """Return the fitted change at the positions x, shape ``(n,)``."""
+        return np.asarray(self.amplitude * self.form.evaluate(x, np.array([self.at]))[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Places and forms that are compared, and how well each fits.
+
+    Attributes:
+        centre, width, onset: Where half and where 10 % is done, and the 10–90 % width; ``(d,)``.
+        form: Index into `forms`, shape ``(d,)``.
+        level: Profiled log-likelihood, shape ``(d,)``.
+        amplitude, error: Generalised-least-squares amplitude and its standard error, ``(d,)``.
+        noise: Residual standard deviation, shape ``(d,)``.
+        hyper: Setting of the null that fits best with each, shape ``(d,)``.
+        forms: The forms compared.
+    """
+
+    centre: Array
+    width: Array
+    onset: Array
+    form: Index
+    level: Array
+    amplitude: Array
+    error: Array
+    noise: Array
+    hyper: Index
+    forms: tuple[Form, ...]
 
 
 def locate(grid: Grid, y: Array, atom: int) -> Location:
     """Refine one event of the dictionary on the curve y, shape ``(n,)``."""
-    x, is_kink = grid.x, grid.events.width[atom] == 0.0
-    first = float(grid.events.centre[atom])
-    fine = np.linspace(max(first - REACH, x[0]), min(first + REACH, x[-1]), NUM_LOCATIONS)
+    return relocate(grid, y, grid.events.forms[atom], float(grid.events.centre[atom]))
+
+
+def relocate(grid: Grid, y: Array, form: Form, first: float, reach: float = REACH) -> Location:
+    """Find the best place, within `reach` of the first guess, and the best form of its kind."""
+    x = grid.x
+    fine = np.linspace(max(first - reach, x[0]), min(first + reach, x[-1]), NUM_LOCATIONS)
     fine = np.union1d(fine, [first])
-    widths = np.zeros(1) if is_kink else np.linspace(0.02, grid.max_width, 8)
-    centre, width = np.repeat(fine, widths.size), np.tile(widths, fine.size)
-    shapes = atoms.hinge(x, centre) if is_kink else atoms.sigmoid(x, centre, width)
-    level, hyper = _profile(grid, y, atom, shapes)
-    best = int(level.argmax())
-    by_location = level.reshape(fine.size, widths.size).max(axis=1)
-    inside = fine[by_location >= level[best] - DROP]
-    at = float(centre[best])
-    below, above = x[x <= at], x[x >= at]
-    lo = min(float(inside[0]), float(below[-1]) if below.size else float(x[0]))
-    hi = max(float(inside[-1]), float(above[0]) if above.size else float(x[-1]))
-    chosen = int(hyper[best])
-    amplitude, noise = _amplitude(grid, y, shapes[best], chosen)
+    guess = form.evaluate(x, np.array([first]))
+    score = np.array([_fit(white, guess, y)[0][0] for white in grid.whitenings])
+    near = np.flatnonzero(score >= score.max() - 2 * DROP)
+    settings = near[np.argsort(-score[near], kind="stable")][:MAX_SETTINGS]
+    forms = (form,) if form.kind == "hinge" else atoms.compared_forms(grid.max_width)
+    whitenings = [grid.whitenings[index] for index in settings]
+    return summarise(compare(whitenings, settings, x, y, fine, forms), x)
+
+
+def compare(
+    whitenings: list[Whitening],
+    settings: Index,
+    x: Array,
+    y: Array,
+    places: Array,
+    forms: tuple[Form, ...],
+) -> Candidates:
+    """Fit a change at each place, in each form, under each setting of the null."""
+    number = np.repeat(np.arange(len(forms)), places.size)
+    centre = np.tile(places, len(forms))
+    shapes = np.concatenate([form.evaluate(x, places) for form in forms])
+    width = np.array([form.width for form in forms])[number]
+    onset = centre - np.array([form.lead for form in forms])[number]
+    best = np.full((4, centre.size), -np.inf)
+    hyper = np.zeros(centre.size, dtype=np.intp)
+    for white, index in zip(whitenings, settings, strict=True):
+        new = _fit(white, shapes, y)
+        better = new[0] > best[0]
+        best[:, better], hyper[better] = new[:, better], index
+    level, amplitude, error, noise = best
+    return Candidates(centre, width, onset, number, level, amplitude, error, noise, hyper, forms)
+
+
+def _fit(white: Whitening, shape_dn: Array, y: Array) -> Array:
+    """Return log-likelihood, amplitude, its error and the noise with each shape, ``(4, d)``."""
+    m = white.freedom
+    r = white.project_nn @ y
+    a = shape_dn @ white.project_nn.T
+    square = np.sum(a * a, axis=1)
+    usable = square > 1e-18 * max(float(np.abs(shape_dn).max()), 1.0)
+    square = np.where(usable, square, 1.0)
+    along = np.where(usable, a @ r, 0.0)
+    total = max(float(r @ r), 1e-300)
+    left = np.maximum(total - along**2 / square, 1e-12 * total)
+    noise = np.sqrt(left / max(m - 3, 1))
+    return np.stack([white.level(left), along / square, noise / np.sqrt(square), noise])
+
+
+def summarise(found: Candidates, x: Array) -> Location:
+    """Return the best candidate with 95 % profile intervals, on the readings x, shape ``(n,)``."""
+    best = int(found.level.argmax())
+    above = found.level - (found.level[best] - DROP)
+    inside = above >= 0.0
+    reach = found.error * np.sqrt(2.0 * np.maximum(above, 0.0))
+    at, onset = found.centre[best], found.onset[best]
     return Location(
-        at, lo, hi, float(width[best]), amplitude, noise, amplitude * shapes[best], chosen
+        float(at),
+        *bracketed(float(at), found.centre[inside], x),
+        float(found.width[best]),
+        _range(found.width[inside]),
+        float(onset),
+        bracketed(float(onset), found.onset[inside], x),
+        float(found.amplitude[best]),
+        (
+            float((found.amplitude - reach)[inside].min()),
+            float((found.amplitude + reach)[inside].max()),
+        ),
+        float(found.noise[best]),
+        int(found.hyper[best]),
+        found.forms[int(found.form[best])],
     )
 
 
-def _profile(grid: Grid, y: Array, atom: int, shapes_dn: Array) -> tuple[Array, NDArray[np.intp]]:
-    """Return each shape's log-likelihood and setting, over the settings that matter."""
-    shape = grid.events.shape[atom : atom + 1]
-    score = np.empty(len(grid.hypers))
-    for index, white in enumerate(grid.whitenings):
-        score[index] = _levels(white, shape, y)[0]
-    level = np.full(shapes_dn.shape[0], -np.inf)
-    hyper = np.zeros(shapes_dn.shape[0], dtype=np.intp)
-    for index in np.flatnonzero(score >= score.max() - 2 * DROP)[:24]:
-        white = grid.whitenings[index]
-        new = _levels(white, shapes_dn, y)
-        hyper = np.where(new > level, index, hyper)
-        level = np.maximum(new, level)
-    return level, hyper
+def _range(values: Array) -> Interval:
+    return float(values.min()), float(values.max())
 
 
-def _levels(white: Whitening, shapes_dn: Array, y: Array) -> Array:
-    """Return the profiled log-likelihood of the curve with each shape added, ``(d,)``."""
-    rss = max(float(np.sum((white.project_mn @ y) ** 2)), 1e-300)
-    gain = white.scores(shapes_dn, y[:, None])[:, 0] ** 2
-    return white.level(np.maximum(rss - gain, 1e-12 * rss))
-
-
-def _amplitude(grid: Grid, y: Array, shape: Array, hyper: int) -> tuple[float, float]:
-    """Return the generalised-least-squares amplitude of a shape and the noise deviation."""
-    white = grid.whitenings[hyper]
-    a, r = white.project_mn @ shape, white.project_mn @ y
-    amplitude = float(a @ r / max(float(a @ a), 1e-300))
-    rest = r - amplitude * a
-    return amplitude, float(np.sqrt(rest @ rest / max(rest.size - 3, 1)))
+def bracketed(at: float, inside: Array, x: Array) -> Interval:
+    """Return the range of `inside`, united with the readings on either side of `at`."""
+    after = int(np.clip(np.searchsorted(x, at, side="left"), 0, x.size - 1))
+    before = int(np.clip(np.searchsorted(x, at, side="right") - 1, 0, x.size - 1))
+    low, high = _range(inside)
+    return min(low, at, float(x[before])), max(high, at, float(x[after]))

@@ -35,6 +35,7 @@ def fit_trend(
     x: Array,
     y: Array,
     hyper: Hyper,
+    base: Array | None,
     basis: Array,
     dense_basis: Array,
     rng: np.random.Generator,
@@ -46,13 +47,14 @@ def fit_trend(
         x: log10(step) of the readings, shape ``(n,)``.
         y: Their standardised values, same shape.
         hyper: Setting of the null.
+        base: Known relative noise of the readings, shape ``(n,)``, or None.
         basis: Explicit mean functions at the readings, shape ``(n, q)``.
         dense_basis: The same at ``np.linspace(x[0], x[-1], NUM_DENSE)``, shape ``(m, q)``.
         rng: Generator of the draws.
         num_draws: How many draws.
     """
     dense = np.linspace(x[0], x[-1], NUM_DENSE)
-    cov = noise_covariance(x, hyper.rho, hyper.slope)
+    cov = noise_covariance(x, hyper.rho, hyper.slope, base)
     cross = np.zeros((dense.size, x.size))
     prior = np.zeros((dense.size, dense.size))
     if hyper.ratio:

@@ -93,7 +93,14 @@ def test_a_late_decline_of_the_learning_rate_is_not_a_transition(toy, seed):
 def test_one_wild_reading_is_not_a_transition(toy, rng, position, height):
     values = toy.power_law(toy.x) + 0.02 * rng.standard_normal(50)
     values[position] += height
-    assert transitions(toy.tokens, values) == []
+    found = transitions(toy.tokens, values)
+    assert all(change.kind is Kind.SPIKE for change in found)
+    assert all(change.verdict is Verdict.SMOOTH for change in found)
+    assert assess(toy.tokens, values).transitions == ()
+    if position in (10, 25):
+        (spike,) = found
+        assert spike.at == pytest.approx(toy.tokens[position])
+        assert spike.amplitude == pytest.approx(height, rel=0.15)
 
 
 def test_a_jump_that_comes_back_is_a_spike(toy, rng):

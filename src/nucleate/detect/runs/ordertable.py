@@ -12,7 +12,7 @@ from typing import Literal
 
 from numpy.typing import ArrayLike
 
-from nucleate.detect.family import benjamini_yekutieli
+from nucleate.detect.multiplicity import benjamini_yekutieli
 from nucleate.detect.runs.ordering import ALPHA, Ordering, judged, ordering
 from nucleate.detect.runs.timing import Timing
 

@@ -1,0 +1,1 @@
+"""How often the detector is right, on generated curves whose truth is known, beside its peers."""

@@ -1,0 +1,57 @@
+"""Grids, null distributions and change tests, shared by curves with the same positions."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleate.detect.calibration import Calibration
+from nucleate.detect.change import ChangeTest
+from nucleate.detect.covariance import RHOS
+from nucleate.detect.likelihood import Grid
+from nucleate.detect.series import Series
+
+Array = NDArray[np.float64]
+
+AVERAGED = 8
+"""Averages of so many readings (median) are taken to be less correlated than single readings."""
+
+
+MAX_GRIDS = 6
+"""Grids kept at a time; one of 100 readings takes about 80 MB."""
+
+
+class GridCache:
+    """What curves with the same positions, weights and schedule share."""
+
+    def __init__(self, max_width: float, seed: int, num_simulations: int) -> None:
+        self.max_width, self.seed, self.num_simulations = max_width, seed, num_simulations
+        self._calibrations: OrderedDict[bytes, Calibration] = OrderedDict()
+        self._changes: dict[bytes, ChangeTest] = {}
+
+    def calibration(self, series: Series) -> Calibration:
+        """Return the grid of a series with its null distributions."""
+        # Only distances matter, so that rescaled axes give the same answer to the last bit.
+        relative = np.round(series.x - series.x[0], 9)
+        parts = (relative, series.base, series.known_nk)
+        averaged = series.dense is not None and series.dense.x.size > AVERAGED * series.x.size
+        key = b"|".join(b"" if part is None else part.tobytes() for part in parts)
+        key += bytes([averaged])
+        if key not in self._calibrations:
+            rhos = RHOS[:2] if averaged else RHOS
+            grid = Grid(relative, self.max_width, series.base, series.known_nk, rhos)
+            self._calibrations[key] = Calibration(grid, self.seed, self.num_simulations)
+            if len(self._calibrations) > MAX_GRIDS:
+                self._calibrations.popitem(last=False)
+        self._calibrations.move_to_end(key)
+        return self._calibrations[key]
+
+    def change(self, x: Array) -> ChangeTest:
+        """Return the test of overall change on x."""
+        relative = np.round(x - x[0], 9)
+        key = relative.tobytes()
+        if key not in self._changes:
+            self._changes[key] = ChangeTest(relative, self.seed, self.num_simulations)
+        return self._changes[key]

@@ -1,0 +1,174 @@
+"""What was found in a table of curves as JSON: a stable schema, numbers unrounded.
+
+The object that ``nucleate detect --json`` prints:
+
+``schema``
+    ``nucleate.detect/1``; the number grows when a key changes its meaning or goes away.
+``nucleate``
+    Version that made it.
+``source``, ``axis``, ``notes``
+    What was read, what positions count (``tokens``, ``step`` …), how it was understood.
+``settings``
+    ``alpha``, ``max_width`` (decades), ``seed``.
+``flags``
+    Reasons to distrust part of the source, each with ``kind``, ``text``, ``runs``, ``metrics``,
+    ``at`` and ``p``.
+``counts``
+    How many curves each verdict was passed on.
+``curves``
+    In the order of the source: ``run``, ``metric``, ``unit``, ``chance``, ``scale`` (``linear``, or
+    ``ln`` where ``start``, ``end`` and amplitudes are of the natural logarithm), ``readings``,
+    ``first`` and ``last`` (positions), ``verdict``, ``at``, ``lo``, ``hi``, ``onset``,
+    ``onset_interval``, ``width``, ``start``, ``end``, ``note``, ``transitions`` and
+    ``disturbances``.
+``curves[].transitions[]`` and ``curves[].disturbances[]``
+    ``kind``, ``verdict``, ``at``, ``lo``, ``hi``, ``width``, ``width_interval``, ``amplitude``,
+    ``amplitude_interval``, ``onset``, ``onset_interval``, ``likelihood_ratio``, ``delta_bic``,
+    ``p``, ``q`` and ``gap`` (decades between the readings around the change).
+
+Positions are on ``axis``, widths in decades, intervals are pairs; what is unknown is null.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nucleate.core import Assessment, Curve, Flag, Transition
+from nucleate.views.detect.changes import gap_at, onset_interval
+
+if TYPE_CHECKING:
+    from nucleate.detect import Findings
+
+SCHEMA = "nucleate.detect/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What decided the analysis.
+
+    Attributes:
+        alpha: Size of the test of sharpness of one curve.
+        max_width: Widest change, 10–90 % in decades, that may be called sharp.
+        seed: Seed of the simulated null distributions.
+        command: The command that does it again (empty when unknown).
+        version: Version of nucleate.
+    """
+
+    alpha: float
+    max_width: float
+    seed: int
+    command: str = ""
+    version: str = ""
+
+
+def as_json(findings: Findings, settings: Settings) -> str:
+    """Return the findings as one JSON document, see the schema above."""
+    return json.dumps(as_dict(findings, settings), allow_nan=False, indent=1)
+
+
+def as_dict(findings: Findings, settings: Settings) -> dict[str, Any]:
+    """Return the findings as plain types without NaN."""
+    book = findings.book
+    pairs = [
+        (run, curve, found)
+        for run, curve in book.curves()
+        if (found := findings.assessments.get(run, {}).get(curve.metric)) is not None
+    ]
+    plain = _plain(
+        {
+            "schema": SCHEMA,
+            "nucleate": settings.version,
+            "source": book.source,
+            "axis": book.axis,
+            "notes": book.notes,
+            "settings": {
+                "alpha": settings.alpha,
+                "max_width": settings.max_width,
+                "seed": settings.seed,
+            },
+            "flags": [_flag(flag) for flag in findings.flags],
+            "counts": Counter(str(found.verdict) for _, _, found in pairs),
+            "curves": [_curve(run, curve, found) for run, curve, found in pairs],
+        }
+    )
+    assert isinstance(plain, dict)
+    return plain
+
+
+def _flag(flag: Flag) -> dict[str, Any]:
+    return {
+        "kind": flag.kind,
+        "text": flag.text,
+        "runs": flag.runs,
+        "metrics": flag.metrics,
+        "at": flag.at,
+        "p": flag.p,
+    }
+
+
+def _curve(run: str, curve: Curve, found: Assessment) -> dict[str, Any]:
+    from nucleate.detect.family import by_logarithm
+
+    places = curve.tokens
+    return {
+        "run": run,
+        "metric": curve.metric,
+        "unit": curve.unit,
+        "chance": curve.chance,
+        "scale": "ln" if by_logarithm(curve) else "linear",
+        "readings": len(curve.values),
+        "first": float(places.min()) if places.size else None,
+        "last": float(places.max()) if places.size else None,
+        "verdict": str(found.verdict),
+        "at": found.at,
+        "lo": found.lo,
+        "hi": found.hi,
+        "onset": found.onset,
+        "onset_interval": onset_interval(found),
+        "width": found.width,
+        "start": found.start,
+        "end": found.end,
+        "note": found.note,
+        "transitions": [_transition(change, curve) for change in found.transitions],
+        "disturbances": [_transition(change, curve) for change in found.disturbances],
+    }
+
+
+def _transition(change: Transition, curve: Curve) -> dict[str, Any]:
+    return {
+        "kind": str(change.kind),
+        "verdict": str(change.verdict),
+        "at": change.at,
+        "lo": change.lo,
+        "hi": change.hi,
+        "width": change.width,
+        "width_interval": change.width_interval,
+        "amplitude": change.amplitude,
+        "amplitude_interval": change.amplitude_interval,
+        "onset": change.onset,
+        "onset_interval": change.onset_interval,
+        "likelihood_ratio": change.evidence.likelihood_ratio,
+        "delta_bic": change.evidence.delta_bic,
+        "p": change.evidence.p,
+        "q": change.evidence.q,
+        "gap": gap_at(curve, change.at),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a value without NaN, infinities, tuples or numbers of numpy."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, str) or value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, Sequence):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, int):
+        return value
+    number = float(value)
+    return number if math.isfinite(number) else None
