@@ -4,10 +4,10 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench bench-detect clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 $(VENV)/.runtime: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nucleate needs Python 3.11 or newer; set PYTHON=python3.11")'
@@ -34,6 +34,15 @@ test: $(VENV)/.dev lint ## Lint and run every test
 
 bench: $(VENV)/.dev ## Measure speed, in one run, as ratios
 	$(VENV)/bin/python benchmarks/run.py
+
+$(VENV)/.bench: $(VENV)/.dev
+	$(PIP) --editable '.[bench]'
+	touch $@
+
+bench-detect: $(VENV)/.bench ## Measure how often the detector is right, beside its peers (15 minutes)
+	$(VENV)/bin/python -m benchmarks.detect --cells
+	$(VENV)/bin/python -m benchmarks.detect.annotated
+	$(if $(wildcard benchmarks/detect/online.py),$(VENV)/bin/python -m benchmarks.detect.online)
 
 clean: ## Remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist

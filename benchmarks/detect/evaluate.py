@@ -107,7 +107,7 @@ def _assess_panel(panel: list[Curve], grid: Grid, task: Task, number: int) -> li
     tag = task.index * 1000 + number
     named = {f"m{i}.{_measure(curve)}": curve for i, curve in enumerate(panel)}
     started = time.perf_counter()
-    found = assess_curves({name: _measured(name, curve) for name, curve in named.items()})
+    found = assess_curves({name: measured(name, curve) for name, curve in named.items()})
     seconds = (time.perf_counter() - started) / len(panel)
     rows = []
     for name, curve in named.items():
@@ -169,7 +169,7 @@ def _measure(curve: Curve) -> str:
     return "accuracy" if curve.labels["noise"] == "binomial" else "score"
 
 
-def _measured(name: str, curve: Curve) -> Measured:
+def measured(name: str, curve: Curve) -> Measured:
     """The curve as the project's own words, on the axis of its grid."""
     there = np.isfinite(curve.values)
     positions = curve.steps[there]

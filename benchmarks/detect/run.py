@@ -10,7 +10,7 @@ from multiprocessing import get_context
 import numpy as np
 
 from benchmarks.detect.curves import draw, draw_grid
-from benchmarks.detect.evaluate import Row, Task, _measured, evaluate
+from benchmarks.detect.evaluate import Row, Task, evaluate, measured
 from benchmarks.detect.grids import KINDS
 from benchmarks.detect.peers import available
 from benchmarks.detect.tables import NOTE, cells, main_table, render
@@ -82,7 +82,7 @@ def timings(seed: int, metrics: int = 500) -> list[str]:
     for i in range(metrics):
         curve = draw(rng, "step" if i % 5 == 0 else "smooth", grid)
         name = f"m{i}.score"
-        curves[name] = _measured(name, curve)
+        curves[name] = measured(name, curve)
     started = time.perf_counter()
     assess_curves(curves)
     table = time.perf_counter() - started

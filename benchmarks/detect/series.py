@@ -146,16 +146,6 @@ def wandering(rng: Rng) -> tuple[np.ndarray, list[int]]:
     return np.cumsum(steps), places
 
 
-def together(rng: Rng) -> tuple[np.ndarray, list[int]]:
-    """Three series that change at one time."""
-    n = _length(rng, 40, 400)
-    places = _places(rng, n, int(rng.integers(1, 4)))
-    parts = [
-        _levels(n, places, _jumps(rng, len(places), 1.5, 5.0)) + ar1(rng, n, 0.3) for _ in range(3)
-    ]
-    return np.column_stack(parts), places
-
-
 KINDS: dict[str, Callable[[Rng], tuple[np.ndarray, list[int]]]] = {
     "mean shifts": mean_shifts,
     "autocorrelated shifts": autocorrelated_shifts,

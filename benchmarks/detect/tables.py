@@ -25,6 +25,8 @@ COLUMNS = (
     "spikes",
     "restarts",
     "changes found",
+    "steps and cliffs",
+    "kinks",
     "precision",
     "interval covers",
     "its width: sparse / dense / all",
@@ -76,6 +78,8 @@ def _line(name: str, rows: list[Row]) -> list[str]:
         *(claimed(alone, what) for what in ("smooth", "warm-up", "wsd", "cosine")),
         *(claimed(alone, what) for what in ("spike", "restart")),
         rate(len(found), len(hits)),
+        _share_found(row for row in changed if row.what != "kink"),
+        _share_found(row for row in changed if row.what == "kink"),
         rate(len(found), claims),
         rate(*covered(changed)),
         " / ".join(_median(w) for w in _widths(changed)),
@@ -90,6 +94,11 @@ def claimed(rows: Iterable[Row], what: str) -> str:
     """Share of the curves of one sort on which anything is claimed."""
     these = [row for row in rows if row.what == what]
     return rate(sum(row.claims > 0 for row in these), len(these))
+
+
+def _share_found(rows: Iterable[Row]) -> str:
+    hits = [hit for row in rows for hit in row.hits]
+    return rate(sum(hit is not None for hit in hits), len(hits))
 
 
 def covered(rows: Iterable[Row]) -> tuple[int, int]:

@@ -68,7 +68,7 @@ def test_t5_piqa_accuracy_is_not_sharp(curves):
         found = assess(steps, values, chance=0.5)
         assert found.transitions == (), model
         assert found.verdict is Verdict.BROAD_RISE
-        assert found.width > 0.8
+        assert found.width > 0.6
 
 
 def test_logiqa_accuracy_is_flat(curves):

@@ -71,9 +71,9 @@ def searched_forms(max_width: float) -> tuple[Form, ...]:
     return (*(logistic(float(width)) for width in step_widths(max_width)), cliff(0.65, 0.08))
 
 
-def compared_forms(max_width: float) -> tuple[Form, ...]:
+def compared_forms(max_width: float, narrowest: float = 0.02) -> tuple[Form, ...]:
     """Return the steps that are compared once the place is roughly known."""
-    widths = np.geomspace(0.02, max_width, 10)
+    widths = np.geomspace(narrowest, max_width, 10 if narrowest >= 0.02 else 14)
     cliffs = (cliff(0.55, 0.03), cliff(0.6, 0.08), cliff(0.75, 0.15))
     return (*(logistic(float(width)) for width in widths), *cliffs)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-LENGTHS = (0.45, 0.75)
+LENGTHS = (0.5, 0.9)
 """Length scales of the trend, in decades; the first is the floor."""
 
 RATIOS = (0.0, 1.0, 10.0, 1e2, 1e3, 1e4, 1e5, 1e6)

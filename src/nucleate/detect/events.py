@@ -22,6 +22,10 @@ Array = NDArray[np.float64]
 SPIKE_GAIN = 10.0
 """Log-likelihood, in nats, that a spike must gain: 4.5 standard deviations."""
 
+RESTARTS = 0.5
+"""Log-likelihood by which a step must beat a jump that is learned down again: where the smooth trend
+can bend the curve back, the two fit almost alike, and coming back speaks against a transition."""
+
 MAX_EVENTS = 4
 MAX_SPIKES = 4
 
@@ -144,7 +148,8 @@ def _take_one(
     gain = 0.0 if _mends(search, grid, atom, amplitude) else level - float(fit.null[0])
     covers = grid.excursions[atom].covers
     enough = search.kept.x.size - covers.size >= MIN_POINTS and len(search.away) < MAX_SPIKES
-    better = not convincing or level >= float(fit.event[0]) + 1.0
+    head_start = RESTARTS if grid.excursions[atom].restart else -1.0
+    better = not convincing or level + head_start >= float(fit.event[0])
     if gain >= SPIKE_GAIN and better and enough:
         _set_aside(search, grid, atom, amplitude, gain)
         return True

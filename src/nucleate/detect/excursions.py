@@ -16,8 +16,11 @@ BOXES = (1, 2, 3, 4, 6, 9, 13)
 DECAYS = (0.7, 1.5, 3.0)
 """E-folding lengths, in readings, of those that fade."""
 
-REWARMS = (0.04, 0.08, 0.17)
+REWARMS = (0.04, 0.08, 0.17, 0.35)
 """E-folding lengths, in decades, of restarts: the loss jumps and is learned down again."""
+
+RELEARNED = (0.003, 0.01, 0.03)
+"""E-folding lengths of restarts as shares of the whole axis: learned down in so many steps."""
 
 SHARE = 6
 """An excursion covers at most one in so many readings."""
@@ -31,18 +34,21 @@ class Excursion:
     """One shape.
 
     Attributes:
-        first, last: Index of the first and of the last reading that it covers.
+        first, last: Index of the first and of the last reading that is away from the trend.
         restart: Whether it fades along the axis, as a re-warmed run does.
+        dropped: How many readings, from the first, are left out; the fitted shape is taken off the
+            others.
     """
 
     first: int
     last: int
     restart: bool
+    dropped: int
 
     @property
     def covers(self) -> NDArray[np.intp]:
-        """Indices of the readings it covers."""
-        return np.arange(self.first, self.last + 1)
+        """Indices of the readings that are left out."""
+        return np.arange(self.first, self.first + self.dropped)
 
 
 def excursions(x: Array) -> tuple[Array, list[Excursion]]:
@@ -51,22 +57,30 @@ def excursions(x: Array) -> tuple[Array, list[Excursion]]:
     index = np.arange(num)
     box_dn, covers = boxes(num, [length for length in BOXES if length <= longest])
     shapes = list(box_dn)
-    kinds = [Excursion(int(each[0]), int(each[-1]), restart=False) for each in covers]
+    kinds = [Excursion(int(each[0]), int(each[-1]), False, each.size) for each in covers]
     for start in range(1, num - 2):
         since = np.maximum(index - start, 0)
         for decay in DECAYS:
             last = start + int(np.ceil(COVERED * decay)) - 1
             if last - start < longest and last < num - 1:
                 shapes.append(np.where(index >= start, np.exp(-since / decay), 0.0))
-                kinds.append(Excursion(start, last, restart=False))
-        apart = np.maximum(x - x[start], 0.0)
-        for decay in REWARMS:
-            last = int(np.searchsorted(x, x[start] + COVERED * decay, side="right")) - 1
+                kinds.append(Excursion(start, last, False, last - start + 1))
+        for shape in _restarts(x, start):
+            last = start + int(np.count_nonzero(shape > np.exp(-COVERED))) - 1
             # A restart is only judged where its recovery is read.
-            if start + 2 <= last < num - 1 and last - start < 2 * longest:
-                shapes.append(np.where(index >= start, np.exp(-apart / decay), 0.0))
-                kinds.append(Excursion(start, last, restart=True))
+            if start + 2 <= last < num - 2:
+                shapes.append(shape)
+                kinds.append(Excursion(start, last, True, min(last - start + 1, longest)))
     return np.array(shapes), kinds
+
+
+def _restarts(x: Array, start: int) -> list[Array]:
+    """Return jumps at a reading that fade along log10(step), or along the steps themselves."""
+    begun = np.arange(x.size) >= start
+    apart = np.maximum(x - x[start], 0.0)
+    steps = np.maximum(10.0 ** (x - x[-1]) - 10.0 ** (x[start] - x[-1]), 0.0)
+    fading = [apart / decay for decay in REWARMS] + [steps / share for share in RELEARNED]
+    return [np.where(begun, np.exp(-np.minimum(each, 50.0)), 0.0) for each in fading]
 
 
 def boxes(num: int, lengths: Sequence[int]) -> tuple[Array, list[NDArray[np.intp]]]:

@@ -12,6 +12,12 @@ from nucleate.detect.series import Series
 LARGEST = 1.25
 """Largest step that is believed, as a multiple of the range of the readings."""
 
+CLOSE, MANY, LARGEST_READ = 0.35, 8, 3.0
+"""With `MANY` readings within `CLOSE` decades the trend is read well enough for larger steps."""
+
+WARM = 0.1
+"""Changes this close to the end of a known warm-up, in decades, are its effect."""
+
 BESIDE = 2
 """Readings that must lie on either side of a change's 10-90 % extent."""
 
@@ -39,8 +45,11 @@ def believable(event: Tested, series: Series, widest: float) -> bool:
     if np.isfinite(series.se):
         floor = max(floor, 2.0 * series.se)
     # A step larger than everything that was read is a step against a trend that was not read.
-    ceiling = LARGEST * float(np.ptp(series.y))
+    near = np.count_nonzero(np.abs(series.x - where.at) <= CLOSE)
+    ceiling = (LARGEST if near < MANY else LARGEST_READ) * float(np.ptp(series.y))
     large = where.kink or floor <= abs(where.amplitude) <= ceiling
+    if series.warm_up is not None and where.lo - WARM <= series.warm_up <= where.hi + WARM:
+        return False
     return large and _resolved(where, series, widest)
 
 

@@ -19,6 +19,19 @@ LEAST_FALL = 0.05
 """A schedule that falls by less than this share of its peak is constant."""
 
 
+def warm_up(x: Array, lr: Array) -> float | None:
+    """Return log10 of where the learning rate first comes within 1 % of its peak, None if at once.
+
+    Args:
+        x: log10 of the axis, shape ``(n,)``.
+        lr: Learning rates, shape ``(n,)``; NaN where unknown.
+    """
+    known = np.flatnonzero(np.isfinite(lr) & (lr >= 0))
+    if known.size < 3 or lr[known].max() <= 0 or lr[known[0]] >= 0.9 * lr[known].max():
+        return None
+    return float(x[known[np.argmax(lr[known] >= 0.99 * lr[known].max())]])
+
+
 def schedule_shapes(x: Array, lr: Array) -> Array | None:
     """Return the effects of a schedule at the readings, shape ``(n, k)``, or None without any.
 

@@ -162,10 +162,10 @@ def _fit(white: Whitening, shape_dn: Array, y: Array) -> Array:
     return np.stack([white.level(left), along / square, noise / np.sqrt(square), noise])
 
 
-def summarise(found: Candidates, x: Array) -> Location:
+def summarise(found: Candidates, x: Array, drop: float = DROP) -> Location:
     """Return the best candidate with 95 % profile intervals, on the readings x, shape ``(n,)``."""
     best = int(found.level.argmax())
-    above = found.level - (found.level[best] - DROP)
+    above = found.level - (found.level[best] - drop)
     inside = above >= 0.0
     reach = found.error * np.sqrt(2.0 * np.maximum(above, 0.0))
     at, onset = found.centre[best], found.onset[best]

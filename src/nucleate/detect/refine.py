@@ -25,6 +25,10 @@ REACH = 0.5
 FINEST, GROWTH = 0.002, 0.12
 """Length of the averages, in decades: at the change, and per decade of distance from it."""
 
+FINE_DROP = 2.6
+"""Fall of the log-likelihood that bounds an interval: more than χ²₁ / 2, because the correlation of
+the noise is estimated, and taken as known; set where generated curves are covered."""
+
 NUM_LOCATIONS = 161
 STRONGEST = 0.95
 ENOUGH = 40
@@ -58,7 +62,7 @@ def refine(dense: Dense, others: list[Location], rough: Location, max_width: flo
             noise, trend_covariance(mean_x, mean_x, length), RATIOS[:-1], line(mean_x)
         )
     ]
-    forms = (rough.form,) if rough.kink else compared_forms(max_width)
+    forms = (rough.form,) if rough.kink else compared_forms(max_width, FINEST)
     settings = np.full(len(whitenings), rough.hyper, dtype=np.intp)
 
     def look(begin: float, end: float) -> Candidates:
@@ -71,7 +75,7 @@ def refine(dense: Dense, others: list[Location], rough: Location, max_width: flo
     top = found.centre[found.level >= found.level.max() - 2 * DROP]
     margin = 2 * span / NUM_LOCATIONS
     found = look(float(top.min()) - margin, float(top.max()) + margin)
-    return summarise(found, x)
+    return summarise(found, x, FINE_DROP)
 
 
 def _groups(x: Array, at: float) -> Index:

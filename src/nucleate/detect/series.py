@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nucleate.detect.lr import schedule_shapes
+from nucleate.detect.lr import schedule_shapes, warm_up
 
 Array = NDArray[np.float64]
 
@@ -45,6 +45,7 @@ class Series:
         centre, scale: ``value = centre + scale * y``.
         base: Known relative noise of each reading, shape ``(n,)``, None when all are alike.
         known_nk: Effects of the learning-rate schedule, shape ``(n, k)``, None when not given.
+        warm_up: log10 of where the learning rate has risen to its peak, None when not known.
         dense: The readings behind the bins, None when nothing was binned.
     """
 
@@ -56,6 +57,7 @@ class Series:
     base: Array | None = None
     known_nk: Array | None = None
     dense: Dense | None = None
+    warm_up: float | None = None
 
     def without(self, indices: NDArray[np.intp], shape: Array | None = None) -> Series:
         """Return the curve with some readings left out, and `shape`, ``(n,)``, taken off the rest.
@@ -122,7 +124,9 @@ def clean(
     y = (v - centre) / scale if scale == spread else np.zeros_like(v)
     se = float(np.nanmedian(e)) / scale if np.isfinite(e).any() else float("nan")
     dense = Dense(dense_x, (dense_v - centre) / scale) if dense_x.size > x.size else None
-    return Series(x, y, se, centre, scale, _base(e, count), schedule_shapes(x, rate), dense)
+    return Series(
+        x, y, se, centre, scale, _base(e, count), schedule_shapes(x, rate), dense, warm_up(x, rate)
+    )
 
 
 def _column(values: ArrayLike | None, shape: tuple[int, ...]) -> Array:

@@ -1,4 +1,7 @@
-"""Change points of a general series: where its level or its slope changes, if it does."""
+"""Change points of a general series: where its level or its slope changes, if it does.
+
+Where neither does, changes of spread are looked for.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,13 @@ sees less on a plot of it."""
 
 VISIBLE = 0.02
 """Share of the variance that a change must account for."""
+
+SPREAD_VISIBLE = 0.15
+"""Share of the variance of the size of residuals that a change of spread must account for: their
+deviation then changes about twofold."""
+
+SPREAD_LEAST = 60
+"""Shorter series are not searched for changes of spread."""
 
 SHAPES: tuple[Shape, ...] = ("constant", "line")
 
@@ -68,7 +78,8 @@ def change_points(
     """Return the change points of any series, in order; empty when nothing changes visibly.
 
     No learning trend is assumed: for curves of training use `nucleate.transitions`. Segments are
-    constants or straight lines, whichever the series asks for, with autocorrelated noise.
+    constants or straight lines, whichever the series asks for, with autocorrelated noise. Where
+    neither level nor slope changes, changes of spread are looked for.
 
     Args:
         values: Shape ``(n,)``, or ``(n, d)`` for series that change together; NaN are bridged.
@@ -90,7 +101,11 @@ def change_points(
     if num < 2 * least or table_ND.shape[1] == 0 or most < 1:
         return []
     if penalty == "auto":
-        best = _chosen(table_ND, most, least)
+        best = _chosen(table_ND, most, least, SHAPES, VISIBLE)
+        if not best.breaks and num >= SPREAD_LEAST:
+            sizes_ND = standardised(np.sqrt(np.abs(residuals(table_ND, (), best.shape))))
+            spread = _chosen(sizes_ND, most, max(least, num // 12), ("constant",), SPREAD_VISIBLE)
+            table_ND, best = (sizes_ND, spread) if spread.breaks else (table_ND, best)
     else:
         breaks = pelt(Costs(table_ND, "constant"), float(penalty), least)
         best = _Model("constant", breaks, 0.0)
@@ -98,11 +113,13 @@ def change_points(
     return [_described(table_ND, best, i) for i in range(len(best.breaks))]
 
 
-def _chosen(table_ND: Array, most: int, least: int) -> _Model:
+def _chosen(
+    table_ND: Array, most: int, least: int, shapes: tuple[Shape, ...], visible: float
+) -> _Model:
     """Return the model with the smallest criterion, without changes that nobody would see."""
     num = table_ND.shape[0]
     models: list[_Model] = []
-    for shape in SHAPES:
+    for shape in shapes:
         size = max(least, PARAMETERS[shape] + 2)
         every = max(1, num // FINE)
         models += [
@@ -110,7 +127,7 @@ def _chosen(table_ND: Array, most: int, least: int) -> _Model:
             for breaks in best_partitions(Costs(table_ND, shape), most, size, every)
         ]
     best = min(models, key=lambda model: model.score)
-    return _pruned(table_ND, best, most, VISIBLE)
+    return _pruned(table_ND, best, most, visible)
 
 
 def criterion(table_ND: Array, breaks: tuple[int, ...], shape: Shape) -> float:

@@ -17,6 +17,9 @@ NEIGHBOURS = 3
 SEASON_SHARE = 0.5
 """Share of the variance around a slow trend that a season must explain to be taken out."""
 
+LONGEST_SEASON = 400
+"""Longest period that is looked for, in readings."""
+
 
 def as_table(values: ArrayLike) -> Array:
     """Return values as a table of shape ``(N, D)``; gaps are bridged by straight lines.
@@ -45,6 +48,8 @@ def standardised(table_ND: Array) -> Array:
     A series that never changes stays at 0.
     """
     out = np.zeros_like(table_ND)
+    if table_ND.shape[0] == 0:
+        return out
     for source, target in zip(table_ND.T, out.T, strict=True):
         clean = without_season(without_outliers(source))
         spread = float(clean.std())
@@ -86,7 +91,7 @@ def season(series_N: Array) -> int:
     `SEASON_SHARE`.
     """
     num = series_N.size
-    for period in range(4, num // 4 + 1):
+    for period in range(4, min(num // 4, LONGEST_SEASON) + 1):
         rest = series_N - _slow(series_N, period)
         spread = float(rest @ rest)
         if spread <= 0.0:
@@ -101,9 +106,8 @@ def season(series_N: Array) -> int:
 
 def _slow(series_N: Array, period: int) -> Array:
     """Running mean over one period, shape ``(N,)``."""
-    weights = np.ones(period + 1 - period % 2)
-    if period % 2 == 0:
-        weights[[0, -1]] = 0.5
-    padded = np.pad(series_N, weights.size // 2, mode="reflect", reflect_type="odd")
-    out: Array = np.convolve(padded, weights / weights.sum(), mode="valid")
-    return out
+    padded = np.pad(series_N, period // 2, mode="reflect", reflect_type="odd")
+    sums = np.concatenate([[0.0], np.cumsum(padded)])
+    out: Array = (sums[period:] - sums[:-period]) / period
+    # An even period has no middle: the mean of the two windows beside it.
+    return out if period % 2 else 0.5 * (out[1:] + out[:-1])
