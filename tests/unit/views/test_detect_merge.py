@@ -41,7 +41,7 @@ def test_long_work_is_announced(capsys, monkeypatch):
     monkeypatch.setattr("nucleate.views.detect.patience.LONG", 0.0)
     assert expected_seconds(findings().book, max_width=0.4) > 0
     assert expected_seconds(CurveBook("a", "step", {}), max_width=0.4) == 0
-    assert patiently(findings().book, lambda: 7, max_width=0.4) == 7
+    assert patiently(findings().book, lambda progress: 7, max_width=0.4) == 7
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("assessing 9 curves, about ")

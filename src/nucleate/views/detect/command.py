@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from nucleate.core import CurveBook, DataError, UserError
@@ -79,12 +78,21 @@ class Request:
 
 def show_findings(book: CurveBook, wish: Request) -> None:
     """Examine a book and show what was found in the ways that were asked for."""
-    from nucleate.detect import examine
+    from nucleate.detect import Findings, examine
 
     if wish.report:
         _check_writable(wish.page)
-    work = partial(examine, book, alpha=wish.alpha, max_width=wish.max_width, seed=wish.seed)
-    findings = work() if wish.quiet else patiently(book, work, max_width=wish.max_width)
+
+    def work(progress: Callable[[int], None] | None) -> Findings:
+        return examine(
+            book,
+            alpha=wish.alpha,
+            max_width=wish.max_width,
+            seed=wish.seed,
+            progress=progress,
+        )
+
+    findings = work(None) if wish.quiet else patiently(book, work, max_width=wish.max_width)
     command = shlex.join(["nucleate", *wish.arguments])
     settings = Settings(wish.alpha, wish.max_width, wish.seed, command, wish.version)
     page = str(write_page(findings, settings, wish.page)) if wish.report else ""

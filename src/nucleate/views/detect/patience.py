@@ -47,12 +47,14 @@ def expected_seconds(book: CurveBook, *, max_width: float) -> float:
     return (len(grids) * max(first - again, 0.0) + len(curves) * again) / SAMPLES
 
 
-def patiently(book: CurveBook, work: Callable[[], Result], *, max_width: float) -> Result:
+def patiently(
+    book: CurveBook, work: Callable[[Callable[[int], None] | None], Result], *, max_width: float
+) -> Result:
     """Do the work and say on standard error how long it will take, where that is long.
 
     Args:
         book: What is analysed; decides the estimate.
-        work: The analysis.
+        work: The analysis; it is given what to call with the number of curves done, or None.
         max_width: Widest change that may be called sharp, in decades.
     """
     from rich.console import Console
@@ -65,10 +67,11 @@ def patiently(book: CurveBook, work: Callable[[], Result], *, max_width: float) 
     if not console.is_terminal:
         if expected > LONG:
             console.print(f"{about}; --metric PATTERN looks at fewer", markup=False, soft_wrap=True)
-        return work()
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        return work(None)
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    text = TextColumn("{task.description}", markup=False)
+    columns = (text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        progress.add_task(about, total=None)
-        return work()
+        task = progress.add_task(about, total=len(book))
+        return work(lambda done: progress.update(task, completed=done))
