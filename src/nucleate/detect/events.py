@@ -23,8 +23,8 @@ SPIKE_GAIN = 10.0
 """Log-likelihood, in nats, that a spike must gain: 4.5 standard deviations."""
 
 RESTARTS = 0.5
-"""Log-likelihood by which a step must beat a jump that is learned down again: where the smooth trend
-can bend the curve back, the two fit almost alike, and coming back speaks against a transition."""
+"""Log-likelihood by which a step must beat a jump that is learned down again: where the smooth
+trend can bend the curve back, both fit almost alike, and coming back speaks against a step."""
 
 MAX_EVENTS = 4
 MAX_SPIKES = 4

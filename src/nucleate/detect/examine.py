@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from nucleate.core import Assessment, CurveBook, Flag
+from nucleate.core import Assessment, CurveBook, Flag, Verdict
 from nucleate.detect.assess import ALPHA, MAX_WIDTH, NUM_BOOTSTRAP
 from nucleate.detect.family import assess_runs
 from nucleate.detect.integrity import integrity_flags
@@ -54,4 +54,30 @@ def examine(
         n_bootstrap=n_bootstrap,
         progress=progress,
     )
-    return Findings(book, assessments, flags)
+    return Findings(book, _without_flips(assessments, flags), flags)
+
+
+def _without_flips(
+    assessments: Mapping[str, Mapping[str, Assessment]], flags: Sequence[Flag]
+) -> dict[str, dict[str, Assessment]]:
+    """Call sharp changes of collapsed accuracies artefacts: one answer replaced another."""
+    collapsed = [flag for flag in flags if flag.kind == "class collapse"]
+    return {
+        run: {
+            name: _artefact(found)
+            if any(name in flag.metrics and run in (flag.runs or (run,)) for flag in collapsed)
+            else found
+            for name, found in named.items()
+        }
+        for run, named in assessments.items()
+    }
+
+
+def _artefact(found: Assessment) -> Assessment:
+    if found.verdict not in (Verdict.STEP_LIKE, Verdict.KINK):
+        return found
+    changes = tuple(
+        replace(change, verdict=Verdict.METRIC_ARTEFACT) for change in found.transitions
+    )
+    note = f"{found.note}; the same answer to every item, exchanged: a metric artefact"
+    return replace(found, verdict=Verdict.METRIC_ARTEFACT, transitions=changes, note=note)
