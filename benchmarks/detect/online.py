@@ -18,7 +18,7 @@ from benchmarks.detect import online_streams as streams
 from benchmarks.detect.online_rivals import cusum, z_rule
 from benchmarks.detect.online_streams import LENGTH, Floats, Rng
 from benchmarks.detect.plateau_streams import TOLERANCE, stream
-from nucleate.detect.online import Alarm, OnlineDetector, PlateauDetector
+from nucleate.detect.online import ARL, SHORT_ARL, Alarm, OnlineDetector, PlateauDetector
 
 STEPS = np.arange(1.0, LENGTH + 1)
 LATE = 150
@@ -49,8 +49,10 @@ def _rng(seed: int, name: str, replicate: int) -> Rng:
     return np.random.default_rng([seed, zlib.crc32(name.encode()), replicate])
 
 
-def _watch(steps: Floats, values: Floats, stderr: float | None = None) -> list[Alarm]:
-    detector = OnlineDetector()
+def _watch(
+    steps: Floats, values: Floats, stderr: float | None = None, arl: float = ARL
+) -> list[Alarm]:
+    detector = OnlineDetector(arl)
     found = (detector.update(t, y, stderr) for t, y in zip(steps, values, strict=True))
     return [alarm for alarm in found if alarm]
 
@@ -131,7 +133,7 @@ def _probes(replicates: int, seed: int) -> Iterator[str]:
             delays, false = [], 0
             for replicate in range(replicates):
                 t, values, sd, at = streams.probes(_rng(seed, f"probes {jump}", replicate), jump)
-                found = _watch(t, values, sd if told else None)
+                found = _watch(t, values, sd if told else None, SHORT_ARL)
                 false += any(at is None or a.position < at for a in found)
                 late = [
                     np.sum((t >= at) & (t <= a.position)) - 1
@@ -141,8 +143,8 @@ def _probes(replicates: int, seed: int) -> Iterator[str]:
                 delays.append(float(late[0]) if late else np.inf)
             hits = f"found {_share(delays)}, delay {_quantiles(delays)}; " if jump else ""
             yield (
-                f"24-60 log-spaced readings, jump {jump:g} sd, stderr {'told' if told else 'not told'}: "
-                f"{hits}false alarms {false}/{replicates}"
+                f"24-60 log-spaced readings, jump {jump:g} sd, "
+                f"stderr {'told' if told else 'not told'}: {hits}false alarms {false}/{replicates}"
             )
 
 
@@ -172,9 +174,9 @@ def _plateaus(replicates: int, seed: int) -> Iterator[str]:
                     early += lag < 0
         within = np.mean(np.array(lags) <= 0.3)
         yield (
-            f"slope known to {low:.2f}-{high:.2f} tolerances over .2 decades: plateaus found within "
-            f".3 decades {within:.3f}, ever {_share(lags)}, lag {_quantiles(lags, 2)} decades, before "
-            f"they began {early}; progress called a plateau {false}/{replicates}; "
+            f"slope known to {low:.2f}-{high:.2f} tolerances over .2 decades: plateaus found "
+            f"within .3 decades {within:.3f}, ever {_share(lags)}, lag {_quantiles(lags, 2)} "
+            f"decades, before they began {early}; progress called a plateau {false}/{replicates}; "
             f"{used / count * 1e6:.0f} microseconds a reading"
         )
 

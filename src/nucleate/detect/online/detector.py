@@ -13,8 +13,11 @@ from nucleate.detect.online.scan import Scan, scan
 from nucleate.detect.online.shapes import shapes
 from nucleate.detect.online.window import Window
 
-ARL = 1e6
-"""Nominal mean number of readings between false alarms."""
+ARL = 2e5
+"""Nominal mean number of readings between false alarms, for streams of thousands of readings."""
+
+SHORT_ARL = 1e3
+"""The same for streams of some dozens of log-spaced readings."""
 
 HOLD = 14
 """Readings that a step must have lasted in a dense stream."""
@@ -64,7 +67,8 @@ class OnlineDetector:
     up again) is a step while it lasts: tell the detector with `rebaseline`.
 
     Args:
-        arl: Nominal mean number of readings between false alarms.
+        arl: Nominal mean number of readings between false alarms; `SHORT_ARL` suits streams of
+            some dozens of readings.
         hold: Readings that a step must have lasted in dense streams; sparse streams need a
             twentieth of a decade, at least 3.
 
@@ -91,17 +95,26 @@ class OnlineDetector:
         """Forget everything, as if no reading had come."""
         self._window = Window()
         self._correlation = Correlation()
-        self._log_evidence = -math.inf
+        self._log_evidence = self._log_suspicion = -math.inf
 
     def rebaseline(self) -> None:
         """Forget the level but not the noise: something known has changed the stream."""
         self._window.keep(0)
-        self._log_evidence = -math.inf
+        self._log_evidence = self._log_suspicion = -math.inf
 
     @property
     def evidence(self) -> float:
         """The Shiryaev–Roberts sum at the last look, comparable with `arl`; 0 before the first."""
         return math.exp(min(self._log_evidence, 700.0))
+
+    @property
+    def suspicion(self) -> float:
+        """Like `evidence`, but for steps of any age from two readings on, spikes included.
+
+        It rises well before an alarm and falls again after a spike: a reason to probe more
+        densely, never a finding. Thresholds of 100 (dozens of readings) to 10,000 (thousands) suit.
+        """
+        return math.exp(min(self._log_suspicion, 700.0))
 
     @property
     def skipped(self) -> int:
@@ -126,8 +139,10 @@ class OnlineDetector:
         hold = min(max(round(0.05 * density), 3), self.hold)
         found = self._look(n, hold, density)
         if found is None:
+            self._log_evidence = self._log_suspicion = -math.inf
             return None
         self._log_evidence = found.log_evidence
+        self._log_suspicion = found.log_suspicion
         self._correlation.learn(found.left_N, 4, stride)
         if not found.lasting or window.seen < min(100.0, 0.8 * density):
             return None
@@ -139,7 +154,7 @@ class OnlineDetector:
             size=found.size,
         )
         window.keep(n - found.onset)
-        self._log_evidence = -math.inf
+        self._log_evidence = self._log_suspicion = -math.inf
         return alarm
 
     def _look(self, n: int, hold: int, density: float) -> Scan | None:
@@ -166,7 +181,10 @@ class OnlineDetector:
             "hold": self.hold,
             "window": self._window.state_dict(),
             "correlation": [self._correlation.mean, self._correlation.weight],
-            "log_evidence": self._log_evidence if math.isfinite(self._log_evidence) else None,
+            "logs": [
+                log if math.isfinite(log) else None
+                for log in (self._log_evidence, self._log_suspicion)
+            ],
         }
 
     @classmethod
@@ -175,6 +193,6 @@ class OnlineDetector:
         detector = cls(state["arl"], state["hold"])
         detector._window = Window.from_state(state["window"])
         detector._correlation = Correlation(*(float(x) for x in state["correlation"]))
-        saved = state["log_evidence"]
-        detector._log_evidence = -math.inf if saved is None else float(saved)
+        logs = [-math.inf if log is None else float(log) for log in state["logs"]]
+        detector._log_evidence, detector._log_suspicion = logs
         return detector

@@ -27,6 +27,9 @@ LEAST = 6
 CONFIRM = 2
 """Looks in a row that must agree before a plateau is called."""
 
+HUGE = 1e100
+"""Values beyond this cannot be squared and are refused."""
+
 WINDOWS = (1.0, 1.5, 2.0, 3.0, 4.0)
 """Lengths of the windows that are tested, in spans."""
 
@@ -123,10 +126,10 @@ class PlateauDetector:
 
         Args:
             position: Step or tokens; positive and increasing, else the reading is only counted.
-            value: The reading; not finite means missing.
+            value: The reading; not finite or beyond 1e100 means missing.
             stderr: Its standard error, if known; noise is then never taken to be smaller.
         """
-        usable = math.isfinite(position) and math.isfinite(value) and position > 0
+        usable = 0 < position < math.inf and abs(value) < HUGE
         if not usable or (self._seen and position <= self._last):
             self.skipped += 1
             return self.plateau
@@ -161,7 +164,7 @@ class PlateauDetector:
             if now.slope > tolerance:
                 self.plateau, self._agree = None, 0
             return
-        held = [first for first in windows if self._gain(table, first).upper < tolerance]
+        held = [first for first in windows if self._gain(table, first).upper <= tolerance]
         self._agree = self._agree + 1 if held else 0
         if self._agree < CONFIRM:
             return
@@ -169,7 +172,7 @@ class PlateauDetector:
         best = self._gain(table, since)
         for begin in range(since - 1, -1, -1):
             longer = self._gain(table, begin)
-            if longer.upper >= tolerance:
+            if longer.upper > tolerance:
                 break
             since, best = begin, longer
         self.plateau = Plateau(

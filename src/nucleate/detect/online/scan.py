@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from nucleate.detect.online.despike import despike
 from nucleate.detect.online.evidence import (
     Fit,
+    columns,
     fit,
     log_e_values,
     log_fits,
@@ -24,7 +25,7 @@ from nucleate.detect.online.evidence import (
     projections,
     whiten,
 )
-from nucleate.detect.online.shapes import Shapes
+from nucleate.detect.online.shapes import RAMPS, Shapes, early_steps, step_columns
 
 Floats = NDArray[np.float64]
 
@@ -37,6 +38,9 @@ MARGIN = 2.5
 MIN_SIZE = 1.5
 """Smallest step that raises an alarm, in marginal sds of the noise."""
 
+NEAR = 12
+"""Readings on either side in which the onset is looked for again before it is reported."""
+
 OUTLIER = 4.0
 """Robust sds from the running median at which a reading is an outlier."""
 
@@ -46,15 +50,17 @@ class Scan:
     """What one window says.
 
     Attributes:
-        log_evidence: Log of the Shiryaev–Roberts sum.
+        log_evidence: Log of the Shiryaev–Roberts sum over onsets at least a hold ago.
+        log_suspicion: The same over onsets from two readings ago, of the readings as they came.
         onset: Index of the first reading of the step that fits best.
         delta: Its size in units of the metric.
         size: Its size in marginal sds of the noise.
-        left_N: What trend and step leave over.
+        left_N: What trend and step leave over, in an arbitrary unit.
         lasting: Whether it raises an alarm.
     """
 
     log_evidence: float
+    log_suspicion: float
     onset: int
     delta: float
     size: float
@@ -70,7 +76,7 @@ def scan(
     correlation: float,
     shape: Shapes,
     log_limit: float,
-) -> Scan:
+) -> Scan | None:
     """Test one window.
 
     Args:
@@ -81,17 +87,23 @@ def scan(
         correlation: AR(1) correlation of the noise.
         shape: Candidate steps and rivals for windows of this length.
         log_limit: Log evidence from which an alarm is considered.
+
+    Returns:
+        What the window says; None where all its values are the same.
     """
     x = log_positions_N - log_positions_N[0]
     x = 2.0 * x / x[-1] - 1.0
     trend = np.stack((np.ones_like(x), x, x * x), axis=1)
-    floor = float(16.0 * np.finfo(float).eps * np.max(np.abs(values_N))) ** 2
-    known = float(np.mean(errors_N**2)) if np.all(np.isfinite(errors_N)) else 0.0
+    unit, values, resolution = _scaled(values_N)
+    if not values.any():
+        return None
+    errors = np.minimum(errors_N / unit, 1e100)
+    known = float(np.mean(errors**2)) if np.all(np.isfinite(errors)) else 0.0
     basis, triangle = np.linalg.qr(whiten(trend, correlation))
     back = trend @ np.linalg.inv(triangle)
-    work = _Work(basis, back, correlation, floor, known)
-    values = values_N - values_N[-1]
-    clean, fitted = _cleaned(work, values, hold)
+    work = _Work(basis, back, correlation, resolution**2, known)
+    raw = work.fit(values)
+    clean, fitted = _cleaned(work, values, raw, hold)
 
     norm, product = projections(fitted, shape.steps_NS)
     log_e = log_e_values(fitted, norm, product, KAPPA).reshape(-1, shape.ramps)
@@ -111,7 +123,10 @@ def scan(
         begin = max(onset - 3 * hold // 2, 0)
         mixed = np.concatenate((clean[:begin], values[begin:]))
         lasting = _not_recovering(work.fit(mixed), shape)
-    return Scan(evidence, onset, delta, size, clean - smooth - step, lasting)
+    if lasting:
+        onset, delta, size = _refined(work, fitted, onset, shape.ramps)
+    left = clean - smooth - step
+    return Scan(evidence, _suspicion(raw, correlation), onset, delta * unit, size, left, lasting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +151,37 @@ class _Work:
         return math.sqrt(fitted.energy * share / fitted.freedom / (1.0 - self.correlation**2))
 
 
-def _cleaned(work: _Work, values: Floats, hold: int) -> tuple[Floats, Fit]:
+def _suspicion(raw: Fit, correlation: float) -> float:
+    early = early_steps(raw.residual_N.size, correlation)
+    if early is None:
+        return -math.inf
+    return log_shiryaev_roberts(log_e_values(raw, *projections(raw, early), KAPPA)[:, None])
+
+
+def _refined(work: _Work, fitted: Fit, onset: int, ramps: int) -> tuple[int, float, float]:
+    """Return onset, delta and size of the step that fits best near the one found on the grid."""
+    n = fitted.residual_N.size
+    near = np.arange(max(onset - NEAR, 2), min(onset + NEAR + 1, n - 1))
+    finer = columns(step_columns(n, near, RAMPS[:ramps]), work.correlation)
+    norm, product = projections(fitted, finer)
+    gains = log_fits(fitted, norm, product)
+    best = int(np.argmax(gains))
+    delta = float(product[best] / norm[best])
+    share = math.exp(-2.0 * float(gains[best]) / fitted.freedom)
+    return int(near[best // ramps]), delta, abs(delta) / work.noise(fitted, share)
+
+
+def _scaled(values_N: Floats) -> tuple[float, Floats, float]:
+    """Return a unit, the values less the last one in that unit (at most 1), and their rounding."""
+    peak = float(np.max(np.abs(values_N))) or 1.0
+    away = values_N / peak - values_N[-1] / peak
+    reach = float(np.max(np.abs(away))) or 1.0
+    return peak * reach, away / reach, 16.0 * float(np.finfo(float).eps) / reach
+
+
+def _cleaned(work: _Work, values: Floats, fitted: Fit, hold: int) -> tuple[Floats, Fit]:
     """Return the values without excursions shorter than `hold`, and their fit."""
-    clean, fitted = values, work.fit(values)
+    clean = values
     for _ in range(2):
         smooth = work.smooth(clean)
         if np.max(np.abs(values - smooth)) <= 3.5 * work.noise(fitted):

@@ -19,11 +19,11 @@ Floats = NDArray[np.float64]
 RAMPS = (1, 8, 20)
 """Readings that a step may take (1: between two readings); sparse streams use the first only."""
 
-RECOVERY = (6.0, 16.0, 40.0, 90.0)
-"""Time constants in readings of bumps that decay back to the trend (spikes, restarts)."""
+RECOVERY = (0.4, 1.2, 3.0, 6.0)
+"""Time constants, in holds, of bumps that decay back to the trend (spikes, restarts)."""
 
-REACH = 80
-"""Greatest number of readings from the onset of a step on."""
+DECAYED = 1.5
+"""A bump must have lasted its time constant over this, else it is no different from a step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +55,41 @@ def shapes(n: int, hold: int, width: int, correlation: float) -> Shapes | None:
 
     Args:
         n: Readings in the window.
-        hold: Least number of readings from the onset on; twice as many stand before it.
+        hold: Least number of readings from the onset on; at least twice as many, and half the
+            window, stand before it.
         width: 10–90 % width in readings of the sharpest logistic that still counts as smooth;
             0 where that is far longer than the window.
         correlation: AR(1) correlation to whiten with.
     """
     every = 1 if n < 48 else 2
-    onsets = np.arange(n - hold, max(2 * hold, n - REACH) - 1, -every)[::-1]
+    onsets = np.arange(n - hold, max(2 * hold, n - n // 2) - 1, -every)[::-1]
     if not onsets.size:
         return None
-    ramps = np.array(RAMPS if hold >= 8 else RAMPS[:1], dtype=float)
-    since = np.arange(n)[:, None, None] - onsets[None, :, None] + 1.0
-    steps = np.clip(since / ramps, 0.0, 1.0).reshape(n, -1)
+    ramps = RAMPS if hold >= 8 else RAMPS[:1]
+    steps = step_columns(n, onsets, ramps)
     return Shapes(
         onsets=onsets.astype(np.intp),
         every=every,
-        ramps=ramps.size,
+        ramps=len(ramps),
         plain_NS=steps,
         steps_NS=columns(steps, correlation),
         broad_NK=columns(_broad(n, width), correlation),
-        bumps_NB=columns(_bumps(n, onsets), correlation),
+        bumps_NB=columns(_bumps(n, hold, onsets), correlation),
     )
+
+
+@lru_cache(maxsize=256)
+def early_steps(n: int, correlation: float) -> Columns | None:
+    """Steps between two readings that may be as young as two readings; None if too short."""
+    onsets = np.arange(max(6, n - n // 2), n - 1)
+    return columns(step_columns(n, onsets, RAMPS[:1]), correlation) if onsets.size else None
+
+
+def step_columns(n: int, onsets: NDArray[np.intp], ramps: tuple[int, ...]) -> Floats:
+    """Make one column per onset and ramp, onset-major, rising from 0 to 1."""
+    since = np.arange(n)[:, None, None] - onsets[None, :, None] + 1.0
+    steps: Floats = np.clip(since / np.array(ramps, dtype=float), 0.0, 1.0).reshape(n, -1)
+    return steps
 
 
 def _broad(n: int, width: int) -> Floats:
@@ -92,7 +106,12 @@ def _broad(n: int, width: int) -> Floats:
     return np.stack(made, axis=1)
 
 
-def _bumps(n: int, onsets: NDArray[np.intp]) -> Floats:
-    since = np.arange(n)[:, None] - onsets[None, :: max(1, onsets.size // 12)]
-    decays = [np.where(since >= 0, np.exp(-np.maximum(since, 0) / tau), 0.0) for tau in RECOVERY]
-    return np.concatenate(decays, axis=1)
+def _bumps(n: int, hold: int, onsets: NDArray[np.intp]) -> Floats:
+    index = np.arange(n, dtype=float)
+    made = [
+        np.where(index >= at, np.exp(-np.maximum(index - at, 0.0) / (tau * hold)), 0.0)
+        for at in onsets[:: max(1, onsets.size // 12)]
+        for tau in RECOVERY
+        if tau * hold <= DECAYED * (n - at)
+    ]
+    return np.stack(made, axis=1)
