@@ -125,6 +125,7 @@ def scan(
         lasting = _not_recovering(work.fit(mixed), shape)
     if lasting:
         onset, delta, size = _refined(work, fitted, onset, shape.ramps)
+        lasting = values.size - onset >= hold - shape.every
     left = clean - smooth - step
     return Scan(evidence, _suspicion(raw, correlation), onset, delta * unit, size, left, lasting)
 

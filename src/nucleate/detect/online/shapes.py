@@ -108,10 +108,11 @@ def _broad(n: int, width: int) -> Floats:
 
 def _bumps(n: int, hold: int, onsets: NDArray[np.intp]) -> Floats:
     index = np.arange(n, dtype=float)
+    coarse = max(1, onsets.size // 12)
     made = [
         np.where(index >= at, np.exp(-np.maximum(index - at, 0.0) / (tau * hold)), 0.0)
-        for at in onsets[:: max(1, onsets.size // 12)]
         for tau in RECOVERY
+        for at in onsets[:: 1 if tau < 2.0 else coarse]
         if tau * hold <= DECAYED * (n - at)
     ]
     return np.stack(made, axis=1)
