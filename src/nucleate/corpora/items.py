@@ -67,3 +67,36 @@ class MinimalPair:
     bad: str
     condition: str = ""
     document: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One right option among several; each option is a continuation after its own context.
+
+    Attributes:
+        candidates: ``(context, continuation)`` of every option. Where only the context differs
+            (Winograd schemas), the continuation is the same string in all of them.
+        gold: Index of the right one.
+        condition: What makes it easy or hard, or where it belongs.
+        document: As in `ContextPair`.
+    """
+
+    candidates: tuple[tuple[str, str], ...]
+    gold: int
+    condition: str = ""
+    document: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Cloze:
+    """A text with one right continuation, which a model may hit greedily or not.
+
+    Attributes:
+        condition: As in `Choice`.
+        document: As in `ContextPair`.
+    """
+
+    context: str
+    continuation: str
+    condition: str = ""
+    document: int = -1
