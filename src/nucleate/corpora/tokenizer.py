@@ -41,8 +41,13 @@ def word_tokenizer(words: Sequence[str]) -> PreTrainedTokenizerFast:
     return _fast(tokenizer)
 
 
-def encode(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[list[int]]:
-    """Return the token ids of each text, without any special token around it.
+def encode(
+    tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], *, special: bool = False
+) -> list[list[int]]:
+    """Return the token ids of each text.
+
+    Args:
+        special: Whether the tokenizer puts its special tokens around each text.
 
     Raises:
         DataError: A word is not in the vocabulary of a word-level tokenizer.
@@ -50,7 +55,7 @@ def encode(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[lis
     if not texts:
         return []
     try:
-        encoded: list[list[int]] = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+        encoded: list[list[int]] = tokenizer(list(texts), add_special_tokens=special)["input_ids"]
     except Exception as error:  # tokenizers raises nothing narrower
         if "[UNK]" not in str(error):
             raise

@@ -113,10 +113,29 @@ def _make_batch(
     )
 
 
-@torch.no_grad()
+@dataclass(frozen=True)
+class Answers:
+    """What a model says of every asked token, shape ``(plan.offsets[-1],)``.
+
+    Attributes:
+        log_prob: In nats.
+        greedy: Is it the likeliest token of all?
+    """
+
+    log_prob: NDArray[np.float64]
+    greedy: NDArray[np.bool_]
+
+
 def answer(model: Any, plan: Plan) -> NDArray[np.float64]:
     """Return the log-probability (nats) of every asked token, shape ``(plan.offsets[-1],)``."""
+    return answer_fully(model, plan).log_prob
+
+
+@torch.no_grad()
+def answer_fully(model: Any, plan: Plan) -> Answers:
+    """Return log-probability and rank of every asked token, from one pass."""
     out = np.full(int(plan.offsets[-1]), np.nan)
+    greedy = np.zeros(len(out), dtype=bool)
     device = next(model.parameters()).device
     for batch in plan.batches:
         rows_AV = asked_rows(model, batch.ids_BT.to(device), batch.asked_A.to(device))
@@ -127,8 +146,11 @@ def answer(model: Any, plan: Plan) -> NDArray[np.float64]:
             wanted = (batch.row_K >= start) & (batch.row_K < start + step)
             row_K, token_K = batch.row_K[wanted] - start, batch.token_K[wanted]
             picked_K = log_probs_AV[row_K.to(device), token_K.to(device)]
-            out[batch.target_K[wanted.numpy()]] = picked_K.double().cpu().numpy()
-    return out
+            targets = batch.target_K[wanted.numpy()]
+            out[targets] = picked_K.double().cpu().numpy()
+            first_K = log_probs_AV.argmax(-1).cpu()[row_K]
+            greedy[targets] = (first_K == token_K).numpy()
+    return Answers(out, greedy)
 
 
 def asked_rows(model: Any, ids_BT: torch.Tensor, asked_A: torch.Tensor) -> Any:

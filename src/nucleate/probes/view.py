@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nucleate.probes.scorer import Plan, answer, asked_rows
+from nucleate.probes.scorer import Answers, Plan, answer_fully, asked_rows
 
 
 class ModelView:
@@ -20,12 +20,19 @@ class ModelView:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._answers: dict[int, tuple[Plan, NDArray[np.float64]]] = {}
+        self._answers: dict[int, tuple[Plan, Answers]] = {}
 
     def answers(self, plan: Plan) -> NDArray[np.float64]:
         """Return the log-probability (nats) of every token the plan asks for; computed once."""
+        return self._ask(plan).log_prob
+
+    def greedy(self, plan: Plan) -> NDArray[np.bool_]:
+        """Return whether each asked token is the model's first choice; from the same pass."""
+        return self._ask(plan).greedy
+
+    def _ask(self, plan: Plan) -> Answers:
         if id(plan) not in self._answers:
-            self._answers[id(plan)] = (plan, answer(self._model, plan))
+            self._answers[id(plan)] = (plan, answer_fully(self._model, plan))
         return self._answers[id(plan)][1]
 
     @torch.no_grad()
