@@ -3,6 +3,30 @@
 Importing this package registers them.
 """
 
-from nucleate.probes.behaviour import agreement, alignment, facts, pairs, plot, position, state
+from nucleate.probes.behaviour import (
+    agreement,
+    alignment,
+    bits,
+    choice,
+    cloze,
+    facts,
+    pairs,
+    plot,
+    position,
+    recall,
+    state,
+)
 
-__all__ = ["agreement", "alignment", "facts", "pairs", "plot", "position", "state"]
+__all__ = [
+    "agreement",
+    "alignment",
+    "bits",
+    "choice",
+    "cloze",
+    "facts",
+    "pairs",
+    "plot",
+    "position",
+    "recall",
+    "state",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ class SuiteRequest:
         items: Most items taken of one set: the dial of the cost.
         context: Longest sequence, in tokens.
         seed: Seed of every choice of items.
+        hub: Whether sets that the folder lacks may be downloaded.
+        sample: Documents of the training corpus, or like them: names are counted in them, and
+            n-grams. Without any, what depends on them is left out or taken from publications.
     """
 
     tokenizer: Any
@@ -28,6 +31,8 @@ class SuiteRequest:
     items: int = 200
     context: int = 512
     seed: int = 0
+    hub: bool = False
+    sample: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

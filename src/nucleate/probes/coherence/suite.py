@@ -10,6 +10,7 @@ from typing import Any
 
 from nucleate.core import DataError, Level
 from nucleate.corpora.blimp import find_data_folder
+from nucleate.corpora.sets.rows import hub_is_reachable
 from nucleate.probes.coherence.request import Parts, SuiteRequest, join
 from nucleate.probes.suites import Suite
 
@@ -37,6 +38,8 @@ def coherence_suite(
     context: int = 512,
     levels: Sequence[Level] | None = None,
     seed: int = 0,
+    hub: bool | None = None,
+    sample: Sequence[str] = (),
 ) -> Suite:
     """Build the suite for one tokenizer; what cannot be asked is said in its notes.
 
@@ -47,6 +50,9 @@ def coherence_suite(
         context: Longest sequence, in tokens; no more than the models can read.
         levels: Only these (all when None).
         seed: Seed of every choice of items.
+        hub: Whether sets that the folder lacks are downloaded; None says only where there is no
+            folder and the hub answers.
+        sample: Documents of the training corpus, or like them, to count names and n-grams in.
 
     Raises:
         DataError: The arguments are out of range, the folder does not exist, a file of it has
@@ -62,7 +68,8 @@ def coherence_suite(
     folder = find_data_folder() if data is None else Path(data)
     if folder is not None and not folder.is_dir():
         raise DataError("no such folder", where=folder, fix="check the path of the data folder")
-    request = SuiteRequest(tokenizer, folder, items, context, seed)
+    ask_hub = folder is None and hub_is_reachable() if hub is None else hub
+    request = SuiteRequest(tokenizer, folder, items, context, seed, ask_hub, tuple(sample))
     wanted = [name for name, level in LEVELS.items() if levels is None or level in levels]
     joined = join(_ask(name, request) for name in wanted)
     if not joined.parts:
