@@ -86,6 +86,11 @@ class RunWriter:
         """Record something that a reader of the run should know."""
         self._log.append("event", codec.pack_event(event))
 
+    def scored(self, step: Step, checkpoint: str, part: int, *, failed: bool = False) -> None:
+        """Record that a part of a suite was asked of a checkpoint, after its Readings."""
+        data = {"at": codec.pack_step(step), "checkpoint": checkpoint, "part": part}
+        self._log.append("scored", {**data, "failed": True} if failed else data)
+
     def ledger(self, entries: list[LedgerEntry]) -> None:
         """Record what the run has cost so far; the latest record holds."""
         self._log.append("ledger", {"entries": [codec.pack_entry(entry) for entry in entries]})

@@ -1,0 +1,162 @@
+"""Scan a finished series: every checkpoint asked the same suite, into one run folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from nucleate.core import Reading, Step, UserError
+from nucleate.core.settings import validate
+from nucleate.models.series import Member, Series
+from nucleate.observe.environment import environment
+from nucleate.observe.scanning.job import Job, open_series, pick_device, prepare
+from nucleate.observe.scanning.recorder import Recorder
+from nucleate.observe.scanning.settings import ScanSettings
+from nucleate.observe.scanning.work import Outcome, Worker, work_here
+from nucleate.probes.suites import Suite
+from nucleate.store import Manifest
+
+
+class Listener(Protocol):
+    """Who wants to see a scan while it goes on."""
+
+    def on_start(self, series: Series, suite: Suite, left: Sequence[Member]) -> None:
+        """Called once, with the checkpoints that are left to be asked."""
+
+    def on_note(self, text: str) -> None:
+        """Called with each sentence that a user should see: damage, what is left out."""
+
+    def on_part(self, member: Member, part: int, parts: int) -> None:
+        """Called after each part of the suite; parts come one by one in one process only."""
+
+    def on_scored(self, member: Member, readings: Sequence[Reading], seconds: float) -> None:
+        """Called after each checkpoint."""
+
+
+def scan(
+    source: str | Path,
+    *,
+    out: str | Path,
+    device: str = "auto",
+    worker: Worker | None = None,
+    threads: int = 0,
+    listener: Listener | None = None,
+    command: Sequence[str] = (),
+    **settings: Any,
+) -> Path:
+    """Measure every checkpoint of a finished series; called again, it goes on where it was.
+
+    Args:
+        source: Folder of checkpoints, one checkpoint, run folder, llama2.c file, or ``org/model``.
+        out: Run folder to write, or to go on with.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        worker: Who does the work; this process when left out.
+        threads: Threads of each worker; 0 for what torch takes.
+        listener: Who watches.
+        command: What was typed to get here, recorded so that the report can say it.
+        settings: See `ScanSettings`.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        UserError: Series, suite, data or run folder cannot be used.
+        KeyboardInterrupt: Ctrl-C was pressed; the same call goes on.
+
+    Example:
+        >>> scan("runs/a", suite="story", out="runs/a-scan")       # doctest: +SKIP
+    """
+    wish = validate(ScanSettings, {"source": str(source), **settings}, where="scan")
+    chosen = pick_device(device)
+    series = open_series(wish)
+    job, tokenizer = prepare(wish, series, chosen)
+    if threads:
+        job = Job(job.suite, job.device, job.bf16, threads, job.flops)
+    path = Path(out)
+    recorder = Recorder(path, _manifest(wish, series, job, command), job.suite, job.flops)
+    try:
+        for note in (*series.notes, *job.suite.notes):
+            recorder.event(Step(0, 0), "note", note)
+        if not recorder.goes_on:
+            tokenizer.save_pretrained(path / "tokenizer")
+        _score(series, job, recorder, worker or work_here, listener)
+    except KeyboardInterrupt:
+        recorder.close("interrupted")
+        raise
+    except BaseException:
+        recorder.abandon()
+        raise
+    recorder.close("finished")
+    return path
+
+
+def _score(
+    series: Series, job: Job, recorder: Recorder, worker: Worker, listener: Listener | None
+) -> None:
+    left = recorder.left(series.members)
+    if listener:
+        listener.on_start(series, job.suite, left)
+    clock = _Clock()
+    readings: list[Reading] = []
+    for outcome in worker(job, recorder.tasks(left)):
+        recorder.take(outcome)
+        readings += [reading for answer in outcome.answers for reading in answer.readings]
+        if listener:
+            _tell(listener, outcome, len(job.suite.parts), readings, clock)
+        if outcome.last:
+            readings = []
+
+
+class _Clock:
+    """Seconds since the last checkpoint."""
+
+    def __init__(self) -> None:
+        self._begin = time.perf_counter()
+
+    def lap(self) -> float:
+        now = time.perf_counter()
+        self._begin, seconds = now, now - self._begin
+        return seconds
+
+
+def _tell(
+    listener: Listener, outcome: Outcome, parts: int, readings: Sequence[Reading], clock: _Clock
+) -> None:
+    if outcome.problem:
+        listener.on_note(f"{outcome.member.name} is left out: {outcome.problem}")
+    for answer in outcome.answers:
+        listener.on_part(outcome.member, answer.part, parts)
+    if outcome.last:
+        listener.on_scored(outcome.member, readings, clock.lap())
+
+
+def _manifest(settings: ScanSettings, series: Series, job: Job, command: Sequence[str]) -> Manifest:
+    facts = {"checkpoints": len(series.members), "axis": series.axis}
+    return Manifest(
+        name=series.name,
+        recipe={
+            "scan": settings.source,
+            "axis": series.axis,
+            **settings.model_dump(mode="json", exclude={"source"}),
+            "asked": [[probe.name, int(probe.cost(items))] for probe, items in job.suite.parts],
+        },
+        environment={
+            **environment(job.device),
+            "series": facts,
+            **({"command": list(command)} if command else {}),
+        },
+        seeds={"items": settings.seed},
+        primary={str(level): stem for level, stem in job.suite.primary.items()},
+    )
+
+
+def refuse_nothing(series: Series) -> None:
+    """Refuse a series of which nothing is left.
+
+    Raises:
+        UserError: It has no checkpoint.
+    """
+    if not series.members:
+        raise UserError("no checkpoint is left to be scanned", where=series.source)

@@ -1,0 +1,1 @@
+"""The parts of a scan: what to ask, one engine for all checkpoints, what is done, process pools."""

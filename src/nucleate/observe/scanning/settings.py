@@ -1,0 +1,47 @@
+"""What decides the numbers of a scan: settings that a run folder may only be gone on with."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from nucleate.core import Level
+from nucleate.core.settings import Settings
+
+SuiteName = Literal["coherence", "text", "story"]
+
+ITEMS = {"coherence": 100, "text": 160, "story": 160}
+"""Items of each set where nothing is said: small enough for a whole ladder in a night."""
+
+
+class ScanSettings(Settings):
+    """A scan, as its run folder remembers it.
+
+    Attributes:
+        source: Folder, file or ``org/model``.
+        revisions: Pattern of the checkpoints to take; empty for all that name a step.
+        suite: Which suite to ask.
+        items: Most items of one set; None for the suite's own number.
+        context: Longest sequence in tokens; None for 512, or less where the model reads less.
+        levels: Only these levels (``coherence`` only); empty for all.
+        data: Folder of evaluation data; empty for the one that is found.
+        texts: Held-out texts (``text`` only).
+        tokens_per_step: Training tokens of one optimiser step, where nothing says it.
+        tokenizer: Folder or file of a tokenizer; empty for the one beside the checkpoints.
+        bf16: Compute in bfloat16 instead of float32.
+        seed: Seed of every choice of items.
+    """
+
+    source: str
+    revisions: str = ""
+    suite: SuiteName = "coherence"
+    items: int | None = Field(default=None, ge=8, le=1_000_000)
+    context: int | None = Field(default=None, ge=16, le=1_000_000)
+    levels: tuple[Level, ...] = ()
+    data: str = ""
+    texts: tuple[str, ...] = ()
+    tokens_per_step: float | None = Field(default=None, gt=0)
+    tokenizer: str = ""
+    bf16: bool = False
+    seed: int = Field(default=0, ge=0)

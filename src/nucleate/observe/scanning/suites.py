@@ -1,0 +1,108 @@
+"""Build the suite of a scan: tokenised once, for every checkpoint of the series."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nucleate.core import DataError, UserError
+from nucleate.observe.scanning.settings import ITEMS, ScanSettings
+from nucleate.probes.suites import Suite
+
+if TYPE_CHECKING:
+    from nucleate.models.series import Series
+
+CONTEXT = 512
+"""Longest sequence asked about where nothing is said, in tokens."""
+
+MOST_SAMPLE = 1_000_000
+"""Tokens that n-grams are counted in."""
+
+
+def build_suite(settings: ScanSettings, series: Series, tokenizer: Any, longest: int) -> Suite:
+    """Build the suite that a scan asks.
+
+    Args:
+        settings: Which one, and how much of it.
+        series: Whose checkpoints are asked.
+        tokenizer: Their tokenizer.
+        longest: Longest sequence that they read, in tokens.
+
+    Raises:
+        UserError: Settings that do not go together, or data that is missing.
+    """
+    if settings.texts and settings.suite != "text":
+        raise UserError("--text goes with --suite text", got=settings.suite)
+    if settings.levels and settings.suite != "coherence":
+        raise UserError("--levels goes with --suite coherence", got=settings.suite)
+    context = min(settings.context or CONTEXT, longest)
+    items = settings.items or ITEMS[settings.suite]
+    if settings.suite == "story":
+        return _story(series, tokenizer, items, min(context, 128))
+    if settings.suite == "text":
+        return _text(settings, tokenizer, items, context)
+    from nucleate.probes.coherence import coherence_suite
+
+    return coherence_suite(
+        tokenizer,
+        data=Path(settings.data) if settings.data else None,
+        items=items,
+        context=context,
+        levels=settings.levels or None,
+        seed=settings.seed,
+    )
+
+
+def _text(settings: ScanSettings, tokenizer: Any, items: int, context: int) -> Suite:
+    import numpy as np
+
+    from nucleate.corpora.blimp import find_blimp
+    from nucleate.corpora.text import read_documents
+    from nucleate.corpora.tokenizer import begin_token, encode
+    from nucleate.probes.text_suite import text_suite
+
+    if not settings.texts:
+        raise UserError(
+            "--suite text needs texts that the models were not trained on", fix="add --text FILE"
+        )
+    # One half stands for the corpus in the n-gram models, the other half is asked about.
+    documents = read_documents(settings.texts, held_out_share=0.5)
+    end, sample = begin_token(tokenizer), list[int]()
+    for ids in encode(tokenizer, documents.train):
+        sample += [*ids, end]
+        if len(sample) > MOST_SAMPLE:
+            break
+    return text_suite(
+        documents,
+        tokenizer,
+        training_sample=np.array(sample, dtype=np.int64),
+        items=items,
+        context=context,
+        blimp=find_blimp(),
+        seed=settings.seed,
+    )
+
+
+def _story(series: Series, tokenizer: Any, items: int, context: int) -> Suite:
+    """Ask about the story world that the run was trained on; its words must be its tokens."""
+    from nucleate.core.settings import validate
+    from nucleate.corpora.storyworld import Mixture, Split, make_world, vocabulary
+    from nucleate.probes.suites import story_suite
+    from nucleate.store import Run
+
+    corpus: dict[str, Any] = {}
+    if series.run is not None:
+        corpus = dict(Run.open(series.run).manifest.recipe.get("corpus") or {})
+    world = make_world(corpus.get("world", 0))
+    known = tokenizer.get_vocab()
+    unknown = next((word for word in vocabulary(world.towns) if word not in known), None)
+    if unknown is not None:
+        raise DataError(
+            "--suite story is for models of the story world: a word is no token",
+            where=series.source,
+            got=unknown,
+            fix="use --suite coherence",
+        )
+    mixture = validate(Mixture, dict(corpus.get("mixture") or {}), where=str(series.run))
+    split = Split(corpus.get("probes", Split.CONTROL))
+    return story_suite(world, mixture, tokenizer, split=split, stories=items, context=context)

@@ -1,0 +1,172 @@
+"""Work through the checkpoints: in this process, or in several; the answers are the same."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
+
+from nucleate.core import CheckpointError, NucleateError, UserError
+from nucleate.models.series import Member, Weights, open_weights
+from nucleate.observe.scanning.engine import Ahead, Answer, Engine
+from nucleate.observe.scanning.job import Job
+from nucleate.probes.registry import get_probe
+from nucleate.probes.suites import Suite
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One checkpoint, and the parts of the suite that need not be asked again."""
+
+    member: Member
+    skip: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Answers of one checkpoint, in the order of the suite.
+
+    Attributes:
+        last: Whether nothing more comes of this checkpoint.
+        problem: Why it could not be asked; empty when it could.
+        loading: Seconds that its weights took to come into the module.
+    """
+
+    member: Member
+    answers: tuple[Answer, ...] = ()
+    last: bool = True
+    problem: str = ""
+    loading: float = 0.0
+
+
+Worker = Callable[[Job, Iterator[Task]], Iterator[Outcome]]
+"""Takes tasks as it gets to them and yields outcomes as they come."""
+
+
+def work_here(
+    job: Job, tasks: Iterator[Task], prepare: Callable[[Member], Weights] = open_weights
+) -> Iterator[Outcome]:
+    """Work in this process; the next checkpoint is read ahead while the present one is asked."""
+    engine, ahead = Engine(job.suite, job.device, job.dtype), Ahead(prepare)
+    try:
+        task = next(tasks, None)
+        while task is not None:
+            try:
+                weights = ahead.take(task.member)
+            except CheckpointError as error:
+                yield Outcome(task.member, problem=str(error))
+                task = next(tasks, None)
+                continue
+            following = next(tasks, None)
+            if following is not None:
+                ahead.begin(following.member)
+            yield from _ask(engine, task, weights)
+            task = following
+    finally:
+        ahead.close()
+
+
+def _ask(engine: Engine, task: Task, weights: Weights) -> Iterator[Outcome]:
+    before, problem = engine.loading, ""
+    try:
+        for answer in engine.ask(weights, task.skip):
+            yield Outcome(task.member, (answer,), last=False)
+    except CheckpointError as error:
+        problem = str(error)
+    yield Outcome(task.member, problem=problem, loading=engine.loading - before)
+
+
+class ProcessWorkers:
+    """Works in several processes of this machine, each with its own module.
+
+    Args:
+        number: How many.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __call__(self, job: Job, tasks: Iterator[Task]) -> Iterator[Outcome]:
+        """Yield the outcome of each checkpoint when it is complete."""
+        from multiprocessing import get_context
+
+        pool = ProcessPoolExecutor(
+            self.number,
+            mp_context=get_context("spawn"),
+            initializer=start_worker,
+            initargs=(pack_job(job),),
+        )
+        running: set[Future[Outcome]] = set()
+        try:
+            for task in tasks:
+                running.add(pool.submit(complete, task))
+                if len(running) > self.number:  # one is always waiting for a free worker
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    yield from (future.result() for future in done)
+            while running:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+        finally:
+            processes = list((pool._processes or {}).values())
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in processes:
+                process.terminate()
+
+
+def pack_job(job: Job) -> bytes:
+    """Return a job as bytes that another process can unpack; probes travel by name.
+
+    Raises:
+        UserError: The items of a probe cannot be sent to another process.
+    """
+    parts = tuple((probe.name, items) for probe, items in job.suite.parts)
+    suite = job.suite
+    state = (suite.name, parts, dict(suite.primary), suite.notes)
+    try:
+        return pickle.dumps((state, job.device, job.bf16, job.threads, job.flops))
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        raise UserError(
+            "items of a probe cannot be sent to another process", got=str(error), fix="--workers 1"
+        ) from None
+
+
+def unpack_job(content: bytes) -> Job:
+    """Return the job that `pack_job` packed."""
+    (name, parts, primary, notes), device, bf16, threads, flops = pickle.loads(content)
+    suite = Suite(name, tuple((get_probe(p), items) for p, items in parts), primary, notes)
+    return Job(suite, device, bf16, threads, flops)
+
+
+_engine: Engine | None = None
+
+
+def start_worker(content: bytes) -> None:
+    """Make this process ready; Ctrl-C is the business of the one that started it."""
+    import torch
+
+    global _engine
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    job = unpack_job(content)
+    if job.threads:
+        torch.set_num_threads(job.threads)
+    _engine = Engine(job.suite, job.device, job.dtype)
+
+
+def complete(task: Task) -> Outcome:
+    """Ask one checkpoint everything, in a process that `start_worker` made ready."""
+    if _engine is None:
+        raise NucleateError("worker was not made ready")
+    return complete_with(_engine, task)
+
+
+def complete_with(engine: Any, task: Task) -> Outcome:
+    """Ask one checkpoint everything and return all answers at once."""
+    before = engine.loading
+    try:
+        answers = tuple(engine.ask(open_weights(task.member), task.skip))
+    except CheckpointError as error:
+        return Outcome(task.member, problem=str(error))
+    return Outcome(task.member, answers, loading=engine.loading - before)
