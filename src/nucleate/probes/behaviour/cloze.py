@@ -29,6 +29,8 @@ class ClozeItems:
         name: First part of the metric names.
         level: What the items speak about.
         context: Longest sequence, in tokens.
+        perplexity: Whether to give the perplexity too: of a single word it can be compared with
+            what is published, of answers of any length it says nothing that log_prob does not.
 
     Attributes:
         requests: What is asked.
@@ -46,10 +48,11 @@ class ClozeItems:
         name: str = "cloze",
         level: Level = Level.SEMANTICS,
         context: int = 2048,
+        perplexity: bool = True,
     ) -> None:
         if not items:
             raise DataError("no items", where=f"ClozeItems({name})")
-        self.name, self.level = name, level
+        self.name, self.level, self.perplexity = name, level, perplexity
         asked = [(item.context, item.continuation) for item in items]
         self.requests = Requests(asked, tokenizer, context=context)
         self.groups = conditions([item.condition for item in items])
@@ -111,7 +114,8 @@ def cloze(view: ModelView, items: ClozeItems) -> Iterable[Reading]:
                 chance=chance,
                 clusters=clusters,
             )
-        yield _perplexity(stem, log_prob, clusters, items.level)
+        if items.perplexity:
+            yield _perplexity(stem, log_prob, clusters, items.level)
 
 
 def _perplexity(stem: str, log_prob: Floats, clusters: NDArray[np.int64], level: Level) -> Reading:

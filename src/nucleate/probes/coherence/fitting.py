@@ -20,6 +20,9 @@ from nucleate.probes.coherence.request import SuiteRequest
 
 T = TypeVar("T")
 
+FEWEST = 16
+"""A set of which fewer items fit is not measured: its error would hide any change."""
+
 
 class Fitting:
     """Says which texts fit, for one tokenizer and one window.
@@ -72,17 +75,16 @@ def some(
     name: str,
     fits: Callable[[Sequence[T]], Sequence[bool]],
 ) -> tuple[list[T], list[str]]:
-    """Take some items that fit, with a note where others did not."""
+    """Take some items that fit, with a note where others did not; too few are none."""
     chosen, unfit = take(items, conditions, number, seed=request.seed, name=name, fits=fits)
-    notes = []
-    if not chosen:
-        notes.append(f"{name} is not measured: no item fits {request.context} tokens as written")
-    elif unfit:
-        notes.append(
-            f"{name}: {unfit} of {unfit + len(chosen)} items looked at were left out, too long for "
-            f"{request.context} tokens or beyond what the tokenizer can write"
-        )
-    return chosen, notes
+    looked_at, room = unfit + len(chosen), f"within {request.context} tokens"
+    if len(chosen) < min(FEWEST, len(items)):
+        can = f"the tokenizer can write {len(chosen)} of {looked_at} items {room}"
+        return [], [f"{name} is not measured: {can}"]
+    if unfit:
+        left = f"{unfit} of {looked_at} items looked at were left out"
+        return chosen, [f"{name}: {left}, the tokenizer cannot write them {room}"]
+    return chosen, []
 
 
 def choose(

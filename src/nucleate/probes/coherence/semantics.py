@@ -56,5 +56,10 @@ def part_of(chosen: ItemSet, request: SuiteRequest) -> tuple[Probe, ChoiceItems 
             chosen, request.tokenizer, context=request.context, normalise=not schema
         )
         return choice_probe(items), items
-    clozes = ClozeItems.of(chosen, request.tokenizer, context=request.context)
+    clozes = ClozeItems.of(
+        chosen,
+        request.tokenizer,
+        context=request.context,
+        perplexity=chosen.name == LAMBADA.name,
+    )
     return cloze_probe(clozes), clozes

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Sequence
 
 from nucleate.core import Level
 from nucleate.corpora.items import MinimalPair
@@ -18,11 +20,17 @@ from nucleate.probes.registry import Probe
 PAIRS = 5
 """Pairs for every item of the dial: sentences are short, and there are many paradigms."""
 
-FEWEST = 20
-"""A paradigm with fewer pairs is not reported by itself."""
+FEWEST = {"blimp": 20}
+"""A paradigm with fewer pairs (50 where nothing is said) is not reported by itself."""
+
+KNOWN = 3
+"""Times that a word must occur in the corpus to count as known."""
 
 CLAMS_ATTRACTOR = ("obj_rel_", "subj_rel", "prep_")
 """Beginnings of CLAMS paradigms in which another noun stands between subject and verb."""
+
+
+_WORD = re.compile(r"[^\W_]+")
 
 
 def parts(request: SuiteRequest) -> Parts:
@@ -59,39 +67,35 @@ def _groups(chosen: ItemSet, request: SuiteRequest) -> tuple[dict[str, list[int]
     kept = {
         name: places
         for name, places in groups.items()
-        if len(places) >= FEWEST or name in (ALL, "")
+        if len(places) >= FEWEST.get(chosen.name, 50) or name in (ALL, "")
     }
     return {**kept, **{name: places for name, places in splits.items() if places}}, notes
 
 
 def blimp_splits(chosen: ItemSet, request: SuiteRequest) -> tuple[dict[str, list[int]], list[str]]:
-    """Split BLiMP by attractors, and by what an n-gram model solves.
+    """Split BLiMP by attractors, by what n-grams solve, and by whether the corpus has the words.
 
     The n-gram model is a trigram of the request's sample where it has one, else the 5-gram model
     whose accuracies are published with BLiMP.
     """
     pairs = [item for item in chosen.items if isinstance(item, MinimalPair)]
+    present = dict.fromkeys(pair.condition for pair in pairs)
+    accuracy, who = dict(FIVE_GRAM), "BLiMP's own 5-gram model"
+    splits = {"attractor": _where(pairs, ATTRACTOR)}
     if request.sample:
         ngrams = sample_ngrams(request.sample, request.tokenizer)
-        accuracy: Mapping[str, float] = accuracy_by_condition(
-            pairs, request.tokenizer, ngrams, request.context
-        )
-        note = "blimp.beyond_ngrams: paradigms on which a trigram model of the corpus stays at "
-    else:
-        accuracy = FIVE_GRAM
-        note = "blimp.beyond_ngrams: paradigms on which BLiMP's own 5-gram model stays at "
-    solved = {name for name, value in accuracy.items() if value > SOLVABLE}
-    present = {pair.condition for pair in pairs}
-    beyond = [accuracy[name] for name in present if name in accuracy and name not in solved]
-    mean = f", {sum(beyond) / len(beyond):.2f} on average" if beyond else ""
-    unknown = not any(name in accuracy for name in present)
-    return {
-        "attractor": _where(pairs, [name for name in present if name in ATTRACTOR]),
-        "ngram_solvable": _where(pairs, [name for name in present if name in solved]),
-        "beyond_ngrams": []
-        if unknown
-        else _where(pairs, [n for n in present if n in accuracy and n not in solved]),
-    }, [] if unknown else [f"{note}{SOLVABLE} or below{mean}"]
+        accuracy = accuracy_by_condition(pairs, request.tokenizer, ngrams, request.context)
+        who, splits["known_words"] = "a trigram model of the corpus", _known(pairs, request.sample)
+    beyond = [name for name in present if accuracy.get(name, 1.0) <= SOLVABLE]
+    splits["beyond_ngrams"] = _where(pairs, beyond)
+    splits["ngram_solvable"] = _where(
+        pairs, [n for n in present if accuracy.get(n, 0.0) > SOLVABLE]
+    )
+    if not beyond:
+        return splits, []
+    mean = sum(accuracy[name] for name in beyond) / len(beyond)
+    where = f"{len(beyond)} of {len(present)} paradigms, where {who} is right at most {SOLVABLE}"
+    return splits, [f"blimp.beyond_ngrams: {where} of the time ({mean:.2f} on average)"]
 
 
 def language_splits(names: Sequence[str]) -> dict[str, list[int]]:
@@ -104,6 +108,16 @@ def language_splits(names: Sequence[str]) -> dict[str, list[int]]:
             if paradigm.startswith(CLAMS_ATTRACTOR):
                 splits.setdefault("attractor", []).append(place)
     return splits
+
+
+def _known(pairs: Sequence[MinimalPair], sample: Sequence[str]) -> list[int]:
+    """Return the pairs all of whose words occur in the corpus, as BabyLM filters BLiMP."""
+    counts = Counter(word for text in sample for word in _WORD.findall(text.lower()))
+    return [
+        place
+        for place, pair in enumerate(pairs)
+        if all(counts[word] >= KNOWN for word in _WORD.findall(f"{pair.good} {pair.bad}".lower()))
+    ]
 
 
 def _where(pairs: Sequence[MinimalPair], names: Sequence[str]) -> list[int]:
