@@ -12,15 +12,25 @@ from nucleate.core.settings import validate
 from nucleate.models.series import Member, Series
 from nucleate.observe.environment import environment
 from nucleate.observe.scanning.job import Job, open_series, pick_device, prepare
-from nucleate.observe.scanning.recorder import Recorder
+from nucleate.observe.scanning.recorder import CHECKING, Recorder
 from nucleate.observe.scanning.settings import ScanSettings
+from nucleate.observe.scanning.survey import FILE as MEMORY
+from nucleate.observe.scanning.survey import survey
 from nucleate.observe.scanning.work import Outcome, Worker, work_here
 from nucleate.probes.suites import Suite
 from nucleate.store import Manifest
 
+UNCERTIFIED = (
+    "some checkpoints have no manifest: a flipped bit that leaves a weight ordinary "
+    "cannot be seen in them"
+)
+
 
 class Listener(Protocol):
     """Who wants to see a scan while it goes on."""
+
+    def on_check(self, name: str, done: int, total: int) -> None:
+        """Called after the integrity of each checkpoint was looked at."""
 
     def on_start(self, series: Series, suite: Suite, left: Sequence[Member]) -> None:
         """Called once, with the checkpoints that are left to be asked."""
@@ -81,6 +91,7 @@ def scan(
             recorder.event(Step(0, 0), "note", note)
         if not recorder.goes_on:
             tokenizer.save_pretrained(path / "tokenizer")
+        series = _trusted(series, recorder, listener)
         _score(series, job, recorder, worker or work_here, listener)
     except KeyboardInterrupt:
         recorder.close("interrupted")
@@ -90,6 +101,28 @@ def scan(
         raise
     recorder.close("finished")
     return path
+
+
+def _trusted(series: Series, recorder: Recorder, listener: Listener | None) -> Series:
+    """Return the series without what should not be measured; say of each why.
+
+    Raises:
+        UserError: Nothing is left.
+    """
+    begin = time.perf_counter()
+    found = survey(series, recorder.path / MEMORY, listener.on_check if listener else None)
+    steps = {member.name: member.step for member in series.members}
+    for finding in found.findings:
+        recorder.event(steps[finding.names[-1]], finding.kind, finding.text)
+        if listener:
+            listener.on_note(finding.text)
+    if found.sketches and not found.certified():
+        recorder.event(Step(0, 0), "note", UNCERTIFIED)
+    recorder.spend(CHECKING, time.perf_counter() - begin)
+    series = series.without(found.skip)
+    if not series.members:
+        raise UserError("no checkpoint is left to be scanned", where=series.source)
+    return series
 
 
 def _score(
@@ -150,13 +183,3 @@ def _manifest(settings: ScanSettings, series: Series, job: Job, command: Sequenc
         seeds={"items": settings.seed},
         primary={str(level): stem for level, stem in job.suite.primary.items()},
     )
-
-
-def refuse_nothing(series: Series) -> None:
-    """Refuse a series of which nothing is left.
-
-    Raises:
-        UserError: It has no checkpoint.
-    """
-    if not series.members:
-        raise UserError("no checkpoint is left to be scanned", where=series.source)

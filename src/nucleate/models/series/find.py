@@ -116,38 +116,49 @@ def _steps(
     found: Sequence[Found], source: str, tokens_per_step: float | None
 ) -> tuple[list[Step], Axis, list[str]]:
     """Return the place of each: exact where saved, else tokens per step, else steps alone."""
-    if tokens_per_step is None and all(each.exact for each in found):
-        return [each.exact for each in found if each.exact], "tokens", []
-    if tokens_per_step is None and all(each.at.tokens is not None for each in found):
-        exact = [Step(each.at.step or 0, each.at.tokens or 0) for each in found]
-        return exact, "tokens", []
-    numbers = [each.exact.step if each.exact else each.at.step or 0 for each in found]
     per_step, note = tokens_per_step, ""
-    if per_step is None:
+    if per_step is None and not all(each.exact or each.at.tokens is not None for each in found):
         per_step, note = _tokens_per_step(found, source)
-    if per_step is None:
-        if len(found) > 1:
-            note = "positions are optimiser steps: tokens per step are not known"
-        return [Step(n, n) for n in numbers], "step", [note] if note else []
-    return [Step(n, round(n * per_step)) for n in numbers], "tokens", [note] if note else []
+        if per_step is None:
+            if len(found) > 1:
+                note = "positions are optimiser steps: tokens per step are not known"
+            return [Step(_number(one), _number(one)) for one in found], "step", _said(note)
+    return [_place(each, per_step, tokens_per_step) for each in found], "tokens", _said(note)
+
+
+def _place(found: Found, per_step: float | None, wish: float | None) -> Step:
+    if wish is None and found.exact:
+        return found.exact
+    if wish is None and found.at.tokens is not None:
+        return Step(_number(found), found.at.tokens)
+    return Step(_number(found), round(_number(found) * (per_step or 0.0)))
+
+
+def _number(found: Found) -> int:
+    return found.exact.step if found.exact else found.at.step or 0
+
+
+def _said(note: str) -> list[str]:
+    return [note] if note else []
 
 
 def _tokens_per_step(found: Sequence[Found], source: str) -> tuple[float | None, str]:
     """Return the tokens of one step, as some of the checkpoints or the literature tell."""
+    saved = [(each.exact.tokens, each.exact.step) for each in found if each.exact]
     counted = [(each.at.tokens, each.at.step) for each in found if each.at.tokens and each.at.step]
-    if counted:
-        tokens, step = max(counted)
-        return tokens / step, f"{tokens / step:,.0f} tokens per step, as trainer_state.json counts"
-    if known := known_tokens_per_step(source):
-        return known, f"{known:,} tokens per step, as published"
-    said = [
+    if known := [pair for pair in (*saved, *counted) if pair[1]]:
+        tokens, step = max(known)
+        return tokens / step, f"{tokens / step:,.0f} tokens per step, as other checkpoints count"
+    if published := known_tokens_per_step(source):
+        return published, f"{published:,} tokens per step, as published"
+    rounded = [
         (each.at.step, each.at.rounded_tokens)
         for each in found
         if each.at.step and each.at.rounded_tokens
     ]
-    if said:  # names round; the largest number is rounded least
-        step, rounded = max(said)
-        return rounded / step, f"{rounded / step:,.0f} tokens per step, from the last one's name"
+    if rounded:  # names round; the largest number is rounded least
+        step, tokens = max(rounded)
+        return tokens / step, f"{tokens / step:,.0f} tokens per step, from the last one's name"
     return None, ""
 
 
@@ -217,13 +228,16 @@ def _checkpoint(folder: Path, name: str) -> Found:
     at = position_of_name(name)
     state = position_of_trainer_state(folder)
     at = Position(at.step if at.step is not None else state.step, state.tokens, at.rounded_tokens)
-    exact = None
-    if (folder / MANIFEST).is_file():
-        try:
-            exact = read_manifest(folder).step
-        except CheckpointError:  # it will be named when its integrity is looked at
-            exact = None
-    return Found(name, folder, "folder", at, exact)
+    return Found(name, folder, "folder", at, _saved_step(folder, at))
+
+
+def _saved_step(folder: Path, at: Position) -> Step | None:
+    """Return the Step of a manifest, unless the name tells another; judging that comes later."""
+    try:
+        saved = read_manifest(folder).step if (folder / MANIFEST).is_file() else None
+    except CheckpointError:
+        return None
+    return saved if saved and at.step in (None, saved.step) else None
 
 
 def _file(path: Path) -> Found:

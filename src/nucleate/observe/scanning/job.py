@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from nucleate.core import CheckpointError, UserError
-from nucleate.models.series import Series, find_series, load_tokenizer, open_weights
+from nucleate.models.series import Series, Weights, find_series, load_tokenizer, open_weights
 from nucleate.models.series.loader import build_empty
+from nucleate.models.series.sketch import config_key
 from nucleate.observe.scanning.settings import ScanSettings
 from nucleate.observe.scanning.suites import CONTEXT, build_suite
 from nucleate.observe.watch import forward_flops
@@ -95,15 +97,18 @@ def pick_device(wish: str) -> str:
 
 
 def _config(series: Series) -> tuple[Mapping[str, Any], Any]:
-    """Return the config of the first checkpoint that can be opened."""
-    problems: Sequence[CheckpointError] = []
-    for member in series.members:
+    """Return the config that most of the checkpoints share, of those that can be opened."""
+    problems: list[CheckpointError] = []
+    opened: list[Weights] = []
+    for member in series.members[:1] if series.members[0].remote else series.members:
         try:
-            weights = open_weights(member)
+            opened.append(open_weights(member))
         except CheckpointError as error:
-            problems = [*problems, error]
-            continue
-        return weights.config, weights.where
+            problems.append(error)
+    if opened:
+        (usual, _), *_ = Counter(config_key(each.config) for each in opened).most_common(1)
+        first = next(each for each in opened if config_key(each.config) == usual)
+        return first.config, first.where
     if len(problems) == 1:
         raise problems[0]
     raise CheckpointError(
