@@ -34,9 +34,8 @@ def twin(code: Code, where: str) -> Function:
     found = _TWINS.get((digest, code.name.rpartition(".")[2]))
     if found is None:
         raise DataError(
-            "needs Python code of the task, which is not run here",
+            f"needs its function {code.name}: code of a task is not run here",
             where=where,
-            got=f"!function {code.name}",
             fix="write it as a template, or export the documents it makes",
         )
     return found
