@@ -78,7 +78,7 @@ def some(
     """Take some items that fit, with a note where others did not; too few are none."""
     chosen, unfit = take(items, conditions, number, seed=request.seed, name=name, fits=fits)
     looked_at, room = unfit + len(chosen), f"within {request.context} tokens"
-    if len(chosen) < min(FEWEST, len(items)):
+    if len(chosen) < min(FEWEST, len(items), number):
         can = f"the tokenizer can write {len(chosen)} of {looked_at} items {room}"
         return [], [f"{name} is not measured: {can}"]
     if unfit:

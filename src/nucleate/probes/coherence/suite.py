@@ -26,8 +26,8 @@ LEVELS: dict[str, Level] = {
 }
 """Modules of the suite in the order of their parts, and the level that each is asked for."""
 
-FEWEST_ITEMS = 16
-SHORTEST_CONTEXT = 64
+FEWEST_ITEMS = 8
+SHORTEST_CONTEXT = 32
 
 
 def coherence_suite(

@@ -88,11 +88,11 @@ def blimp_splits(chosen: ItemSet, request: SuiteRequest) -> tuple[dict[str, list
         who, splits["known_words"] = "a trigram model of the corpus", _known(pairs, request.sample)
     beyond = [name for name in present if accuracy.get(name, 1.0) <= SOLVABLE]
     splits["beyond_ngrams"] = _where(pairs, beyond)
-    splits["ngram_solvable"] = _where(
-        pairs, [n for n in present if accuracy.get(n, 0.0) > SOLVABLE]
-    )
+    solvable = [name for name in present if accuracy.get(name, 0.0) > SOLVABLE]
+    splits["ngram_solvable"] = _where(pairs, solvable)
     if not beyond:
-        return splits, []
+        none = f"blimp.beyond_ngrams: none, {who} solves all {len(present)}"
+        return splits, [none] if solvable else []
     mean = sum(accuracy[name] for name in beyond) / len(beyond)
     where = f"{len(beyond)} of {len(present)} paradigms, where {who} is right at most {SOLVABLE}"
     return splits, [f"blimp.beyond_ngrams: {where} of the time ({mean:.2f} on average)"]
