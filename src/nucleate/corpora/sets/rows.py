@@ -9,7 +9,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,15 +24,27 @@ PLACE = "_place"
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".parquet", ".csv", ".tsv", ".txt")
 
 
-def read_rows(file: Path) -> list[Row]:
-    """Read a file of one row per line, or a Parquet table.
+def read_rows(file: Path) -> Sequence[Row]:
+    """Read a file of one row per line, or a Parquet table; a file of several sets is read once.
 
     Text files hold pairs as CLAMS publishes them: ``True<tab>sentence`` and then
     ``False<tab>sentence``.
 
+    Returns:
+        Rows that are shared with other callers: do not change them.
+
     Raises:
         DataError: The file cannot be read, or is not what its name says.
     """
+    try:
+        state = file.stat()
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", where=file) from None
+    return _rows(file, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=4)
+def _rows(file: Path, _changed: int, _size: int) -> Sequence[Row]:
     rows = _parquet(file) if file.suffix == ".parquet" else _text_rows(file, _text(file))
     for row in rows:
         row[PLACE] = file.stem if file.suffix == ".txt" else file.parent.name
