@@ -3,6 +3,7 @@
 import gzip
 import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from nucleate.core import DataError, Level
 from nucleate.corpora.blimp import find_data_folder
 from nucleate.corpora.items import Choice, Cloze, MinimalPair
 from nucleate.corpora.ngrams import NgramModel
+from nucleate.corpora.sets import CATALOGUE
 from nucleate.corpora.sets import catalogue as known
 from nucleate.corpora.tokenizer import EOS, bpe_tokenizer, word_tokenizer
 from nucleate.probes.baseline import NgramView
@@ -205,3 +207,12 @@ DATA = find_data_folder()
 def test_real_data_in_small(tokenizer):
     suite = coherence_suite(tokenizer, data=DATA, items=8, context=256, levels=LEVELS, hub=False)
     assert {probe.name for probe, _ in suite.parts} >= {"blimp", "clams", "winograd", "pararel"}
+
+
+def test_the_page_of_the_suite_names_every_set_with_its_licence_and_hub():
+    page = (Path(__file__).parents[3] / "docs" / "suite.md").read_text(encoding="utf-8")
+    rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
+    for published in CATALOGUE:
+        row = rows[published.name]
+        assert f"| {published.licence} |" in row
+        assert published.hub is None or published.hub.repository in row
