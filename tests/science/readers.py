@@ -5,8 +5,6 @@ They see what a model sees: the tokens before the asked position, and the tokens
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import numpy as np
 
 from nucleate.corpora.items import Slot
@@ -45,19 +43,11 @@ class _Reader:
 
     def answers(self, plan):
         out = np.full(int(plan.offsets[-1]), np.nan)
-        for batch in plan.batches:
-            width = batch.ids_BT.shape[1]
-            asked = defaultdict(list)
-            for row, token, target in zip(
-                batch.row_K.tolist(), batch.token_K.tolist(), batch.target_K.tolist(), strict=True
-            ):
-                asked[int(batch.asked_A[row])].append((self._word[token], target))
-            for place, options in asked.items():
-                b, t = divmod(place, width)
-                words = [self._word[token] for token in batch.ids_BT[b, 1 : t + 1].tolist()]
-                scores = self.scores(words, sorted(option for option, _ in options))
-                for option, target in options:
-                    out[target] = scores[option]
+        for first, before, tokens in plan.questions():
+            words = [self._word[token] for token in before[1:]]
+            options = [self._word[token] for token in tokens]
+            scores = self.scores(words, sorted(options))
+            out[first : first + len(options)] = [scores[option] for option in options]
         return out
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleate.corpora.ngrams import NgramModel
-from nucleate.probes.scorer import Plan
+from nucleate.probes.plan import Plan
 
 
 class NgramView:
@@ -25,16 +25,23 @@ class NgramView:
         """Return the log-probability (nats) of every token the plan asks for."""
         out = np.full(int(plan.offsets[-1]), np.nan)
         memory = self._ngrams.order - 1
-        for batch in plan.batches:
-            width = batch.ids_BT.shape[1]
-            ids = batch.ids_BT.tolist()
-            asked = batch.asked_A[batch.row_K].tolist()
-            for place, token, target in zip(
-                asked, batch.token_K.tolist(), batch.target_K.tolist(), strict=True
-            ):
-                row, t = divmod(place, width)
-                context = tuple(ids[row][max(0, t + 1 - memory) : t + 1])
-                out[target] = self._ngrams.log_prob(context, token)
+        for first, before, tokens in plan.questions():
+            context = before[-memory:] if memory else ()
+            for place, token in enumerate(tokens, first):
+                out[place] = self._ngrams.log_prob(context, token)
+        return out
+
+    def greedy(self, plan: Plan) -> NDArray[np.bool_]:
+        """Return whether each asked token is the likeliest of all."""
+        out = np.zeros(int(plan.offsets[-1]), dtype=bool)
+        memory = self._ngrams.order - 1
+        best: dict[tuple[int, ...], int] = {}
+        for first, before, tokens in plan.questions():
+            context = before[-memory:] if memory else ()
+            if context not in best:
+                likely = self._ngrams.distribution(context, self._ngrams.order)
+                best[context] = int(likely.argmax())
+            out[first : first + len(tokens)] = np.array(tokens) == best[context]
         return out
 
     def log_probs(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:

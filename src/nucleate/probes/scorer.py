@@ -1,15 +1,15 @@
 """The one engine that turns questions about tokens into log-probabilities.
 
-A `Plan` is made once per tokenizer: sequences are sorted by length and padded into batches, and
-only the positions that somebody asks about reach the output head. Padding stands on the right,
-where a causal model cannot see it, so no mask is needed.
+Sequences that begin alike share what they begin with (`forest`), equal ones are run once, rows
+of about one length form a batch (`plan`), and only the places that somebody asks about reach the
+output head, a few at a time. Padding stands on the right, where a causal model cannot see it.
 
-Shape legend: B sequences, T tokens, A asked positions, K asked tokens, V vocabulary, D width.
+Shape legend: B rows, T tokens, A asked places, K asked tokens, V vocabulary, D width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,100 +17,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-HEAD_CHUNK = 2**22
-"""Most logits held at once, as floats."""
+from nucleate.probes.plan import BATCH_TOKENS, Batch, Plan, Query, make_plan, sequence_query
 
-_SPLIT_HEAD = ("llama", "gpt_neox", "mixtral")
-"""Model types whose logits are exactly ``head(last hidden state)``."""
+__all__ = ["Answers", "Plan", "Query", "answer", "answer_fully", "asked_rows", "make_plan"]
+__all__ += ["sequence_query"]
 
+HEAD_CHUNK = {"cpu": 2**20}
+"""Logits held at once, by device: on a processor they should stay in its caches."""
+_HEAD_CHUNK = 2**26
+_HEAD_ROWS = 64
+"""Rows of logits held at least, however large the vocabulary: the head is read for each chunk."""
+_BATCH_TOKENS = 4 * BATCH_TOKENS
+"""Tokens of a batch on other devices."""
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Ask for log p(token | ids[:position]) of some tokens at some positions of a sequence.
-
-    Attributes:
-        ids: The sequence; must be at least as long as the largest position.
-        asks: ``(position, tokens)`` pairs, positions ≥ 1.
-    """
-
-    ids: tuple[int, ...]
-    asks: tuple[tuple[int, tuple[int, ...]], ...]
-
-
-def sequence_query(ids: Sequence[int], start: int) -> Query:
-    """Ask for every token of ``ids[start:]``, so that their sum is log p(ids[start:] | before)."""
-    return Query(tuple(ids), tuple((p, (ids[p],)) for p in range(start, len(ids))))
-
-
-@dataclass(frozen=True)
-class _Batch:
-    ids_BT: torch.Tensor
-    asked_A: torch.Tensor
-    row_K: torch.Tensor
-    token_K: torch.Tensor
-    target_K: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Queries packed into batches.
-
-    Attributes:
-        offsets: Query `q` owns answers ``offsets[q]:offsets[q + 1]``, in the order of its asks.
-        forward_tokens: Tokens that one pass over the plan processes, padding included.
-    """
-
-    batches: tuple[_Batch, ...]
-    offsets: NDArray[np.int64]
-    forward_tokens: int
-
-
-def make_plan(queries: Sequence[Query], *, batch_tokens: int = 8192) -> Plan:
-    """Pack queries into length-bucketed batches of at most `batch_tokens` tokens."""
-    counts = [sum(len(tokens) for _, tokens in query.asks) for query in queries]
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    lengths = [max(position for position, _ in query.asks) for query in queries]
-    order = sorted(range(len(queries)), key=lambda q: lengths[q])
-    batches, group, forward_tokens = [], list[int](), 0
-    for q in order:
-        if group and (len(group) + 1) * lengths[q] > batch_tokens:
-            batches.append(_make_batch(queries, group, lengths, offsets))
-            group = []
-        group.append(q)
-    if group:
-        batches.append(_make_batch(queries, group, lengths, offsets))
-    forward_tokens = sum(batch.ids_BT.numel() for batch in batches)
-    return Plan(tuple(batches), offsets, forward_tokens)
-
-
-def _make_batch(
-    queries: Sequence[Query], group: list[int], lengths: list[int], offsets: NDArray[np.int64]
-) -> _Batch:
-    width = max(lengths[q] for q in group)
-    ids_BT = torch.zeros(len(group), width, dtype=torch.long)
-    asked: list[int] = []
-    rows: list[int] = []
-    tokens: list[int] = []
-    targets: list[int] = []
-    for b, q in enumerate(group):
-        # The last asked position needs only what stands before it.
-        seen = queries[q].ids[: lengths[q]]
-        ids_BT[b, : len(seen)] = torch.tensor(seen)
-        target = int(offsets[q])
-        for position, candidates in queries[q].asks:
-            for token in candidates:
-                rows.append(len(asked))
-                tokens.append(token)
-                targets.append(target)
-                target += 1
-            asked.append(b * width + position - 1)
-    return _Batch(
-        ids_BT,
-        torch.tensor(asked),
-        torch.tensor(rows),
-        torch.tensor(tokens),
-        np.array(targets, dtype=np.int64),
-    )
+_KNOWN = {"gpt2", "gpt_neox", "llama", "mistral", "mixtral", "olmo", "olmo2", "phi", "qwen2"}
+_KNOWN |= {"qwen3", "stablelm"}
+"""Model types that were found to take a mask and positions from outside, and whose logits are
+``head(last hidden state)``; all others are asked one sequence a row, every place through the
+head."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +43,7 @@ class Answers:
 
     Attributes:
         log_prob: In nats.
-        greedy: Is it the likeliest token of all?
+        greedy: Is it the likeliest token of all (the first of them, where several tie)?
     """
 
     log_prob: NDArray[np.float64]
@@ -131,37 +55,104 @@ def answer(model: Any, plan: Plan) -> NDArray[np.float64]:
     return answer_fully(model, plan).log_prob
 
 
-@torch.no_grad()
-def answer_fully(model: Any, plan: Plan) -> Answers:
-    """Return log-probability and rank of every asked token, from one pass."""
-    out = np.full(int(plan.offsets[-1]), np.nan)
-    greedy = np.zeros(len(out), dtype=bool)
+@torch.no_grad()  # not inference_mode: what a model caches here must still train afterwards
+def answer_fully(model: Any, plan: Plan, *, dtype: torch.dtype | None = None) -> Answers:
+    """Return log-probability and rank of every asked token, from one pass.
+
+    Args:
+        model: A causal `transformers` model in evaluation mode, on any device.
+        plan: What to ask.
+        dtype: Run matrix products in this type (``torch.bfloat16``: faster, and off by about
+            0.01 nats a token); None keeps the weights' own.
+    """
+    count = int(plan.offsets[-1])
+    answers = Answers(np.full(count, np.nan), np.zeros(count, dtype=bool))
     device = next(model.parameters()).device
-    for batch in plan.batches:
-        rows_AV = asked_rows(model, batch.ids_BT.to(device), batch.asked_A.to(device))
-        vocabulary = model.config.vocab_size
-        step = max(1, HEAD_CHUNK // vocabulary)
-        for start in range(0, len(batch.asked_A), step):
-            log_probs_AV = torch.log_softmax(rows_AV(start, start + step).float(), -1)
-            wanted = (batch.row_K >= start) & (batch.row_K < start + step)
-            row_K, token_K = batch.row_K[wanted] - start, batch.token_K[wanted]
-            picked_K = log_probs_AV[row_K.to(device), token_K.to(device)]
-            targets = batch.target_K[wanted.numpy()]
-            out[targets] = picked_K.double().cpu().numpy()
-            first_K = log_probs_AV.argmax(-1).cpu()[row_K]
-            greedy[targets] = (first_K == token_K).numpy()
-    return Answers(out, greedy)
+    size = BATCH_TOKENS if device.type == "cpu" else _BATCH_TOKENS
+    with torch.autocast(device.type, dtype, enabled=dtype is not None):
+        for batch in plan.packed(size, branching=_sees_branches(model, plan)):
+            _answer_batch(model, batch, device, answers)
+    return answers
 
 
-def asked_rows(model: Any, ids_BT: torch.Tensor, asked_A: torch.Tensor) -> Any:
-    """Run the model once; return a function ``(start, stop) -> logits`` over asked positions.
+def _answer_batch(model: Any, batch: Batch, device: torch.device, answers: Answers) -> None:
+    rows_AV = _asked_rows(model, batch, device)
+    vocabulary = model.config.vocab_size
+    step = max(_HEAD_ROWS, HEAD_CHUNK.get(device.type, _HEAD_CHUNK) // vocabulary)
+    order = torch.argsort(batch.row_K)
+    row_K, token_K = batch.row_K[order], batch.token_K[order]
+    starts = range(0, len(batch.asked_A), step)
+    bounds = torch.searchsorted(row_K, torch.tensor([*starts, len(batch.asked_A)]))
+    found = [
+        _pick(rows_AV(start, start + step), row_K[low:high] - start, token_K[low:high])
+        for start, low, high in zip(starts, bounds[:-1], bounds[1:], strict=True)
+    ]
+    targets = batch.target_K[order.numpy()]
+    answers.log_prob[targets] = torch.cat([picked for picked, _ in found]).double().cpu().numpy()
+    answers.greedy[targets] = torch.cat([first for _, first in found]).cpu().numpy()
+
+
+def _pick(
+    logits_AV: torch.Tensor, row_K: torch.Tensor, token_K: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the log-probability of each asked token, and whether it is the first choice."""
+    row_K, token_K = (x.to(logits_AV.device, non_blocking=True) for x in (row_K, token_K))
+    logits_AV = logits_AV.float()
+    top_K = logits_AV.amax(-1)[row_K]
+    first_K = logits_AV[row_K, token_K] == top_K
+    if len(ties := first_K.nonzero()[:, 0]):
+        first_K[ties] = logits_AV[row_K[ties]].argmax(-1) == token_K[ties]
+    return torch.log_softmax(logits_AV, -1)[row_K, token_K], first_K
+
+
+def _sees_branches(model: Any, plan: Plan) -> bool:
+    """Return whether rows with branches can be given to a model."""
+    config = model.config
+    if config.model_type not in _KNOWN or config._attn_implementation not in ("sdpa", "eager"):
+        return False
+    window = getattr(config, "sliding_window", None)
+    return not (window and getattr(config, "use_sliding_window", True) and window < plan.longest)
+
+
+def _mask(model: Any, end_BT: torch.Tensor) -> torch.Tensor:
+    """Return what each token of a row with branches may see, shape ``(B, 1, T, T)``."""
+    place_T = torch.arange(end_BT.shape[1], device=end_BT.device)
+    sees_BTT = (place_T < end_BT[:, :, None]).transpose(1, 2) & (place_T <= place_T[:, None])
+    if model.config._attn_implementation == "sdpa":
+        return sees_BTT[:, None]
+    barred = torch.zeros_like(sees_BTT, dtype=model.dtype)
+    return barred.masked_fill_(~sees_BTT, torch.finfo(model.dtype).min)[:, None]
+
+
+def _asked_rows(
+    model: Any, batch: Batch, device: torch.device
+) -> Callable[[int, int], torch.Tensor]:
+    extra = {}
+    if batch.end_BT is not None and batch.depth_BT is not None:
+        extra["attention_mask"] = _mask(model, batch.end_BT.to(device, non_blocking=True))
+        extra["position_ids"] = batch.depth_BT.to(device, non_blocking=True)
+    ids_BT, asked_A = (x.to(device, non_blocking=True) for x in (batch.ids_BT, batch.asked_A))
+    return asked_rows(model, ids_BT, asked_A, **extra)
+
+
+def asked_rows(
+    model: Any, ids_BT: torch.Tensor, asked_A: torch.Tensor, **extra: torch.Tensor
+) -> Callable[[int, int], torch.Tensor]:
+    """Run the model once; return a function ``(start, stop) -> logits`` over asked places.
 
     Where the architecture allows it, only the asked rows reach the output head.
+
+    Args:
+        ids_BT: What is fed.
+        asked_A: Places in the flattened rows.
+        extra: More arguments of the model.
     """
-    if model.config.model_type in _SPLIT_HEAD and type(model).__name__.endswith("ForCausalLM"):
-        hidden_BTD = model.base_model(input_ids=ids_BT, use_cache=False).last_hidden_state
-        hidden_AD = hidden_BTD.flatten(0, 1)[asked_A]
+    if model.config.model_type in _KNOWN and type(model).__name__.endswith(
+        ("ForCausalLM", "LMHeadModel")
+    ):
+        hidden = model.base_model(input_ids=ids_BT, use_cache=False, **extra).last_hidden_state
+        hidden_AD = hidden.flatten(0, 1)[asked_A]
         head = model.get_output_embeddings()
         return lambda start, stop: head(hidden_AD[start:stop])
-    logits_AV = model(input_ids=ids_BT, use_cache=False).logits.flatten(0, 1)[asked_A]
+    logits_AV = model(input_ids=ids_BT, use_cache=False, **extra).logits.flatten(0, 1)[asked_A]
     return lambda start, stop: logits_AV[start:stop]

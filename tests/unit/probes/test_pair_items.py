@@ -15,9 +15,8 @@ BPE = bpe_tokenizer(stories(30), vocab_size=300)
 
 
 def ids_of(plan):
-    """Rows of token ids of a plan, in the order of its queries."""
-    assert len(plan.batches) == 1
-    return [[i for i in row if i] for row in plan.batches[0].ids_BT.tolist()]
+    """What stands before each asked token, the begin token aside."""
+    return [list(before[1:]) for _, before, _ in plan.questions()]
 
 
 def test_differences_are_sums_over_the_region_and_over_whole_texts():
@@ -53,7 +52,8 @@ def test_a_region_has_the_same_tokens_after_any_context():
 def test_a_text_in_two_pairs_is_asked_once():
     pairs = [MinimalPair("a b c", "c b a", "x"), MinimalPair("a b c", "b a c", "y")]
     items = PairItems(pairs, WORDS)
-    assert items.plan.forward_tokens == 9  # three texts of three tokens, the last never fed
+    # The begin token, and two more of each of three texts, whose last token is never fed.
+    assert items.plan.forward_tokens == 7
     # Sums of the three texts, in the order in which they were met: -1, -2, -6.
     view = Told(answers=[-1, 0, 0, -2, 0, 0, -6, 0, 0])
     assert items.differences(view).tolist() == [1, 5]
@@ -67,7 +67,7 @@ def test_the_same_tokens_with_another_region_are_asked_apart():
 def test_contexts_are_cut_from_the_left_and_regions_never():
     items = PairItems([ContextPair("a b c d", "d c b a", "e f")], WORDS, context=5)
     # The begin token, two of the context, and of the region all but the last (asked, not fed).
-    assert ids_of(items.plan) == [[3, 4, 5], [2, 1, 5]]
+    assert ids_of(items.plan) == [[3, 4], [3, 4, 5], [2, 1], [2, 1, 5]]
 
 
 @pytest.mark.parametrize(

@@ -66,14 +66,15 @@ def test_later_tokens_and_neighbours_in_the_batch_change_nothing(model):
 def test_the_head_in_small_pieces_gives_the_same(model, monkeypatch, rows):
     plan = make_plan([sequence_query(ids, 1) for ids in sequences(LENGTHS)])
     whole = answer(model, plan)
-    monkeypatch.setattr(scorer, "HEAD_CHUNK", rows * VOCABULARY)
+    monkeypatch.setattr(scorer, "HEAD_CHUNK", {"cpu": rows * VOCABULARY})
+    monkeypatch.setattr(scorer, "_HEAD_ROWS", 1)
     np.testing.assert_allclose(answer(model, plan), whole, atol=1e-5)
 
 
 def test_the_way_for_unknown_architectures_gives_the_same(model, monkeypatch):
     plan = make_plan([sequence_query(ids, 3) for ids in sequences(LENGTHS[1:5])])
     whole = answer(model, plan)
-    monkeypatch.setattr(scorer, "_SPLIT_HEAD", ())
+    monkeypatch.setattr(scorer, "_KNOWN", ())
     np.testing.assert_allclose(answer(model, plan), whole, atol=1e-5)
 
 
@@ -87,7 +88,7 @@ def test_only_asked_positions_reach_the_head(model):
 
 
 def test_what_stands_behind_the_last_asked_position_is_not_run():
-    plan = make_plan([Query(ids, ((5, (1, 2)),)) for ids in sequences((30, 40))])
+    plan = make_plan([Query(ids, ((5, (1, 2)),)) for ids in ([4] * 30, [5] * 40)])
     assert plan.forward_tokens == 10
 
 
