@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from nucleate.core import UserError
@@ -52,7 +53,7 @@ class RayWorkers:
                 if not idle:
                     yield self._next(ray, running, idle)
                 actor = idle.pop()
-                running[actor.complete.remote(task)] = actor
+                running[actor.complete.remote(_anywhere(task))] = actor
             while running:
                 yield self._next(ray, running, idle)
         finally:
@@ -85,6 +86,11 @@ class Actor:
     def complete(self, task: Task) -> Outcome:
         """Ask one checkpoint everything."""
         return complete_with(self._engine, task)
+
+
+def _anywhere(task: Task) -> Task:
+    """Return the task with a path that does not depend on the folder a process works in."""
+    return replace(task, member=replace(task.member, path=task.member.path.absolute()))
 
 
 def _ray() -> Any:

@@ -10,12 +10,14 @@ from typing import Any, Protocol
 from nucleate.core import Reading, Step, UserError
 from nucleate.core.settings import validate
 from nucleate.models.series import Member, Series
+from nucleate.models.series.judge import Finding
+from nucleate.models.series.sketch import Sketch
 from nucleate.observe.environment import environment
 from nucleate.observe.scanning.job import Job, open_series, pick_device, prepare
 from nucleate.observe.scanning.recorder import CHECKING, Recorder
 from nucleate.observe.scanning.settings import ScanSettings
 from nucleate.observe.scanning.survey import FILE as MEMORY
-from nucleate.observe.scanning.survey import survey
+from nucleate.observe.scanning.survey import add_sketches, survey
 from nucleate.observe.scanning.work import Outcome, Worker, work_here
 from nucleate.probes.suites import Suite
 from nucleate.store import Manifest
@@ -111,11 +113,7 @@ def _trusted(series: Series, recorder: Recorder, listener: Listener | None) -> S
     """
     begin = time.perf_counter()
     found = survey(series, recorder.path / MEMORY, listener.on_check if listener else None)
-    steps = {member.name: member.step for member in series.members}
-    for finding in found.findings:
-        recorder.event(steps[finding.names[-1]], finding.kind, finding.text)
-        if listener:
-            listener.on_note(finding.text)
+    _report(found.findings, series, recorder, listener)
     if found.sketches and not found.certified():
         recorder.event(Step(0, 0), "note", UNCERTIFIED)
     recorder.spend(CHECKING, time.perf_counter() - begin)
@@ -123,6 +121,16 @@ def _trusted(series: Series, recorder: Recorder, listener: Listener | None) -> S
     if not series.members:
         raise UserError("no checkpoint is left to be scanned", where=series.source)
     return series
+
+
+def _report(
+    findings: Sequence[Finding], series: Series, recorder: Recorder, listener: Listener | None
+) -> None:
+    steps = {member.name: member.step for member in series.members}
+    for finding in findings:
+        recorder.event(steps[finding.names[-1]], finding.kind, finding.text)
+        if listener:
+            listener.on_note(finding.text)
 
 
 def _score(
@@ -133,13 +141,18 @@ def _score(
         listener.on_start(series, job.suite, left)
     clock = _Clock()
     readings: list[Reading] = []
+    sketches: dict[str, Sketch] = {}
     for outcome in worker(job, recorder.tasks(left)):
         recorder.take(outcome)
         readings += [reading for answer in outcome.answers for reading in answer.readings]
         if listener:
             _tell(listener, outcome, len(job.suite.parts), readings, clock)
+        if outcome.sketch:
+            sketches[outcome.member.name] = outcome.sketch
         if outcome.last:
             readings = []
+    if sketches:  # these were fetched one by one, so that only now all can be judged together
+        _report(add_sketches(series, recorder.path / MEMORY, sketches), series, recorder, listener)
 
 
 class _Clock:

@@ -17,6 +17,7 @@ from nucleate.models.series.position import (
     known_tokens_per_step,
     position_of_name,
     position_of_trainer_state,
+    without_step,
 )
 from nucleate.models.series.words import Axis, Form, Member, Series
 
@@ -62,8 +63,8 @@ def find_series(
             )
         from nucleate.models.series.hub import find_revisions
 
-        found = find_revisions(source, revisions)
-        return settle(source.split("/")[1], source, found, tokens_per_step=tokens_per_step)
+        revised = find_revisions(source, revisions)
+        return settle(source.split("/")[1], source, revised, tokens_per_step=tokens_per_step)
     if path.is_file():
         found, run = [_file(path)], None
     else:
@@ -200,7 +201,7 @@ def _folder(path: Path) -> tuple[list[Found], Path | None]:
         return found, _run_of(path)
     files = sorted(file for file in path.glob("*.bin") if is_llama2c(file))
     if files:
-        return [_file(file) for file in files], None
+        return _one_model(path, [_file(file) for file in files]), None
     archives = sorted(path.glob("*.npz"))
     if archives:
         raise _no_model(archives[0])
@@ -209,6 +210,19 @@ def _folder(path: Path) -> tuple[list[Found], Path | None]:
         where=path,
         expected="config.json with *.safetensors, here or in folders like step1000, checkpoint-500",
     )
+
+
+def _one_model(folder: Path, found: list[Found]) -> list[Found]:
+    """Refuse files whose names differ in more than the step."""
+    models = {without_step(each.name) for each in found}
+    if len(models) > 1:
+        raise CheckpointError(
+            "these are several models, not one series",
+            where=folder,
+            got=", ".join(each.name for each in found),
+            fix="name one of them",
+        )
+    return found
 
 
 def _below(path: Path, depth: int = 1, prefix: str = "") -> list[Found]:

@@ -1,15 +1,16 @@
 """Judge a series by the sketches of its checkpoints: copies, exchanges, damage, strangers.
 
-Training moves weights along a path: a checkpoint is nearer to the next one than to the one after
-it. That makes an exchange plain to see, far plainer than in any metric. What a sketch cannot show
+Training moves weights along a path that does not turn back: visited in another order it is longer.
+That makes an exchange plain to see, far plainer than in any metric. What a sketch cannot show
 is a flipped bit that leaves a value ordinary; only a manifest can.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,14 +25,11 @@ HUGE = 30.0
 HUGE_ALONE = 1e6
 """Absolute value that no weight of a language model has."""
 
-MARGIN = 1.02
-"""Ratio of two distances from which on they say which checkpoint is nearer."""
+SHORTER = 0.02
+"""Share of its length that the path must lose before its order is called wrong."""
 
 ASTRAY = 2.0
 """How many times farther from both neighbours than these are from each other is off the path."""
-
-WINDOW = 2
-"""Checkpoints on either side that are asked about an exchange."""
 
 Distances = NDArray[np.float64]
 
@@ -107,34 +105,18 @@ def order_findings(names: Sequence[str], distances: Distances) -> list[Finding]:
 
 
 def _exchange(distances: Distances) -> tuple[int, int] | None:
-    """Return the two positions whose exchange every neighbour asks for most clearly."""
-    n = len(distances)
-    best, clearest = None, 0.0
+    """Return the two positions whose exchange makes the path shorter by the most."""
+    n, most, best = len(distances), 0.0, None
     for i in range(n):
         for j in range(i + 1, n):
-            says = [
-                math.log(wrong / right) if right > 0 else math.inf
-                for wrong, right in _witnesses(distances, i, j)
-            ]
-            if not says or min(says) < math.log(MARGIN):
-                continue
-            clear = float(np.mean(np.minimum(says, 10.0)))
-            if clear > clearest:
-                best, clearest = (i, j), clear
+            order = list(range(n))
+            order[i], order[j] = j, i
+            legs = sorted({k for c in (i, j) for k in (c - 1, c) if 0 <= k < n - 1})
+            now = sum(float(distances[k, k + 1]) for k in legs)
+            then = sum(float(distances[order[k], order[k + 1]]) for k in legs)
+            if now - then > max(most, SHORTER * now):
+                most, best = now - then, (i, j)
     return best
-
-
-def _witnesses(distances: Distances, i: int, j: int) -> Iterable[tuple[float, float]]:
-    """Yield of each neighbour its distance to what should be near it, and to what should not."""
-    n = len(distances)
-    near = {k for c in (i, j) for k in range(c - WINDOW, c + WINDOW + 1) if 0 <= k < n}
-    for k in sorted(near - {i, j}):
-        to_i, to_j = float(distances[i, k]), float(distances[j, k])
-        left, right = abs(k - i), abs(k - j)
-        if k < i or (k < j and 2 * left <= right):
-            yield to_i, to_j
-        elif k > j or 2 * right <= left:
-            yield to_j, to_i
 
 
 def _astray(names: Sequence[str], distances: Distances) -> list[str]:
@@ -186,27 +168,21 @@ def _same(one: Sketch, other: Sketch) -> bool:
 
 
 def _own_place(group: Sequence[int], distances: Distances) -> tuple[int, bool]:
-    """Return the position at which equal weights fit best, and whether another fits as well."""
-    others = [k for k in range(len(distances)) if k not in group]
-    cost = {k: _detour(k, others, distances) for k in group}
-    best = min(group, key=lambda k: (cost[k], k))
-    rivals = [k for k in group if k != best and cost[k] < 1.05 * cost[best]]
-    if rivals or not math.isfinite(cost[best]):
-        return min(group), True
-    return best, False
+    """Return at which position of equal weights the path is shortest, and whether that is unsure.
 
-
-def _detour(k: int, others: Sequence[int], distances: Distances) -> float:
-    """Return how much farther the path gets by visiting k, as a ratio; infinite if unknown."""
-    before = [n for n in others if n < k][-2:]
-    after = [n for n in others if n > k][:2]
-    if before and after:
-        a, b = before[-1], after[0]
-        return float((distances[a, k] + distances[k, b]) / distances[a, b])
-    near, far = (after or before[::-1])[:1], (after or before[::-1])[1:2]
-    if near and far and distances[near[0], far[0]] > 0:
-        return float(distances[k, near[0]] / distances[near[0], far[0]])
-    return math.inf
+    Whichever is kept, the path visits the same weights, in another order.
+    """
+    length = {}
+    for own in group:
+        path = [k for k in range(len(distances)) if k == own or k not in group]
+        length[own] = sum(float(distances[a, b]) for a, b in itertools.pairwise(path))
+    best = min(group, key=lambda own: (length[own], own))
+    last = len(distances) - 1
+    touching = sum(
+        float(distances[max(k - 1, 0), k] + distances[k, min(k + 1, last)]) for k in group
+    )
+    near = [own for own in group if length[own] - length[best] <= SHORTER * touching]
+    return (min(group), True) if len(near) > 1 else (best, False)
 
 
 def _damaged(sketches: Sequence[Sketch]) -> list[Finding]:
@@ -214,10 +190,19 @@ def _damaged(sketches: Sequence[Sketch]) -> list[Finding]:
     for sketch in sketches:
         tensor, value = _worst(sketch, sketches)
         if tensor:
-            what = "a value that is no number" if not math.isfinite(value) else f"{value:.3g}"
-            text = f"{sketch.name} is damaged: {tensor} holds {what}"
+            text = f"{sketch.name} is damaged: {tensor} holds {_value(value)}"
             found.append(Finding("damaged", (sketch.name,), (sketch.name,), text))
     return found
+
+
+def impossible(sketch: Sketch) -> str:
+    """Say what a checkpoint holds that no weight can be; nothing when it holds no such thing."""
+    tensor, value = _worst(sketch, ())
+    return f"{tensor} holds {_value(value)}" if tensor else ""
+
+
+def _value(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else "a value that is no number"
 
 
 def _worst(sketch: Sketch, sketches: Sequence[Sketch]) -> tuple[str, float]:
@@ -231,7 +216,7 @@ def _worst(sketch: Sketch, sketches: Sequence[Sketch]) -> tuple[str, float]:
             if other is not sketch and math.isfinite(other.largest.get(name, math.nan))
         ]
         ordinary = [each for each in others if each <= HUGE_ALONE]
-        last = sketch is sketches[-1]
+        last = bool(sketches) and sketch is sketches[-1]
         if ordinary and max(ordinary) > 0 and not last and value > HUGE * max(ordinary):
             return name, value
     return "", 0.0

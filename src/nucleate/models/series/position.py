@@ -54,6 +54,11 @@ def position_of_name(name: str) -> Position:
     return Position()
 
 
+def without_step(name: str) -> str:
+    """Return a name without the step that it tells: what the names of one series share."""
+    return _STEP.sub("", name)
+
+
 def position_of_trainer_state(folder: Path) -> Position:
     """Read ``trainer_state.json`` of the Hugging Face Trainer, if it is there."""
     try:

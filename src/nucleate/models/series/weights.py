@@ -128,15 +128,25 @@ def open_weights(member: Member) -> Weights:
     """
     if member.form == "llama2c":
         return _llama2c(member.path)
-    config = _json(member.path / "config.json")
-    if not isinstance(config, dict):
-        raise CheckpointError("is not an object", where=member.path / "config.json")
+    config = read_config(member.path)
     files = _files(member.path)
     if files[0].suffix == ".bin":
         tensors = {t.name: t for file in files for t in _torch_tensors(file)}
     else:
         tensors = {t.name: t for file in files for t in safetensors_header(file)}
     return Weights(member.path, tuple(files), tensors, config)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read ``config.json``.
+
+    Raises:
+        CheckpointError: It is missing or malformed.
+    """
+    config = _json(folder / "config.json")
+    if not isinstance(config, dict):
+        raise CheckpointError("is not an object", where=folder / "config.json")
+    return config
 
 
 def safetensors_header(path: Path) -> list[StoredTensor]:

@@ -7,12 +7,14 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
-from typing import Any
 
 import torch
 
-from nucleate.core import Reading
+from nucleate.core import CheckpointError, Reading
 from nucleate.models.series import Member, SeriesModel, Weights, open_weights
+from nucleate.models.series.hub import fetch
+from nucleate.models.series.judge import impossible
+from nucleate.models.series.sketch import Sketch, take_sketch
 from nucleate.observe.observer import checked
 from nucleate.probes.suites import Suite
 from nucleate.probes.view import ModelView
@@ -81,6 +83,30 @@ class Engine:
             yield Answer(number, tuple(readings), time.perf_counter() - begin, error)
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A checkpoint that may be loaded, and its sketch where that was taken just now."""
+
+    weights: Weights
+    sketch: Sketch | None = None
+
+
+def make_ready(member: Member) -> Ready:
+    """Open a checkpoint; one of the hub is fetched first, and looked at before it is trusted.
+
+    Raises:
+        CheckpointError: It cannot be used.
+    """
+    if not member.remote:
+        return Ready(open_weights(member))
+    here = fetch(member)
+    weights = open_weights(here)
+    sketch = take_sketch(here, weights)
+    if problem := impossible(sketch):
+        raise CheckpointError(problem, where=f"{member.repo}@{member.revision}")
+    return Ready(weights, sketch)
+
+
 class Ahead:
     """Gets checkpoints ready in a background thread: fetched, looked at, and in the page cache.
 
@@ -88,18 +114,17 @@ class Ahead:
     so that copying the weights into the module later never waits for the disk.
     """
 
-    def __init__(self, prepare: Any = open_weights) -> None:
-        self._prepare = prepare
+    def __init__(self) -> None:
         self._stop = Event()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="ahead")
-        self._futures: dict[str, Future[Weights]] = {}
+        self._futures: dict[str, Future[Ready]] = {}
 
     def begin(self, member: Member) -> None:
         """Begin to get a checkpoint ready."""
         if member.name not in self._futures:
             self._futures[member.name] = self._pool.submit(self._get, member)
 
-    def take(self, member: Member) -> Weights:
+    def take(self, member: Member) -> Ready:
         """Return a checkpoint when it is ready.
 
         Raises:
@@ -113,11 +138,11 @@ class Ahead:
         self._stop.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _get(self, member: Member) -> Weights:
-        weights: Weights = self._prepare(member)
+    def _get(self, member: Member) -> Ready:
+        ready = make_ready(member)
         buffer = bytearray(PIECE)
-        for path in weights.files:
+        for path in ready.weights.files:
             with path.open("rb", buffering=0) as file:
                 while not self._stop.is_set() and file.readinto(buffer):
                     pass
-        return weights
+        return ready

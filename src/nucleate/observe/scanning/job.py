@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from nucleate.core import CheckpointError, UserError
 from nucleate.models.series import Series, Weights, find_series, load_tokenizer, open_weights
+from nucleate.models.series.hub import fetch
 from nucleate.models.series.loader import build_empty
 from nucleate.models.series.sketch import config_key
+from nucleate.models.series.weights import read_config
 from nucleate.observe.scanning.settings import ScanSettings
 from nucleate.observe.scanning.suites import CONTEXT, build_suite
 from nucleate.observe.watch import forward_flops
@@ -51,7 +53,7 @@ def prepare(settings: ScanSettings, series: Series, device: str) -> tuple[Job, A
     Raises:
         UserError: Tokenizer, data or settings cannot be used, or no checkpoint can be opened.
     """
-    config, where = _config(series)
+    series, (config, where) = _at_hand(series)
     shape = build_empty(config, where)
     longest = int(getattr(shape.config, "max_position_embeddings", None) or NO_LIMIT)
     tokenizer = load_tokenizer(series, settings.tokenizer or None)
@@ -96,11 +98,19 @@ def pick_device(wish: str) -> str:
     return wish
 
 
+def _at_hand(series: Series) -> tuple[Series, tuple[Mapping[str, Any], Any]]:
+    """Return the series with a home for its tokenizer, and the config that it shares."""
+    if not series.members[-1].remote:
+        return series, _config(series)
+    last = fetch(series.members[-1], weights=False)
+    return replace(series, homes=(last.path,)), (read_config(last.path), last.path)
+
+
 def _config(series: Series) -> tuple[Mapping[str, Any], Any]:
     """Return the config that most of the checkpoints share, of those that can be opened."""
     problems: list[CheckpointError] = []
     opened: list[Weights] = []
-    for member in series.members[:1] if series.members[0].remote else series.members:
+    for member in series.members:
         try:
             opened.append(open_weights(member))
         except CheckpointError as error:

@@ -52,7 +52,7 @@ def survey(series: Series, memory: Path | None = None, watch: Watcher | None = N
         watch: Called with name, number done and number of all.
     """
     here = [member for member in series.members if not member.remote]
-    kept = _recall(memory)
+    kept = recall(memory)
     sketches: dict[str, Sketch] = {}
     broken: list[Finding] = []
     stamps = {member.name: _stamp(member.path) for member in here}
@@ -67,7 +67,7 @@ def survey(series: Series, memory: Path | None = None, watch: Watcher | None = N
             broken.append(unusable(member, error))
         if watch:
             watch(member.name, number + 1, len(here))
-    if memory is not None:
+    if memory is not None and here:
         _remember(memory, {name: (stamps[name], sketch) for name, sketch in sketches.items()})
     return Survey((*broken, *judge(here, sketches)), sketches)
 
@@ -83,6 +83,15 @@ def _stamp(path: Path) -> str:
     """Return names, sizes and times of what belongs to a checkpoint."""
     files = [path] if path.is_file() else sorted(path.iterdir())
     return json.dumps([[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files])
+
+
+def add_sketches(series: Series, memory: Path, taken: Mapping[str, Sketch]) -> list[Finding]:
+    """Remember sketches of fetched checkpoints, and judge all that were ever taken."""
+    places = {member.name: f"{member.repo}@{member.revision}" for member in series.members}
+    known = {name: pair for name, pair in recall(memory).items() if name in places}
+    known |= {name: (places[name], sketch) for name, sketch in taken.items()}
+    _remember(memory, known)
+    return judge(series.members, {name: sketch for name, (_, sketch) in known.items()})
 
 
 def _remember(memory: Path, known: Mapping[str, tuple[str, Sketch]]) -> None:
@@ -102,7 +111,8 @@ def _remember(memory: Path, known: Mapping[str, tuple[str, Sketch]]) -> None:
         return  # a memory that cannot be written costs time, nothing else
 
 
-def _recall(memory: Path | None) -> dict[str, tuple[str, Sketch]]:
+def recall(memory: Path | None) -> dict[str, tuple[str, Sketch]]:
+    """Return the sketches that are remembered, each with what it was taken of."""
     if memory is None or not memory.is_file():
         return {}
     try:

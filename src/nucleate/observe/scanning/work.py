@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nucleate.core import CheckpointError, NucleateError, UserError
-from nucleate.models.series import Member, Weights, open_weights
-from nucleate.observe.scanning.engine import Ahead, Answer, Engine
+from nucleate.models.series import Member
+from nucleate.models.series.sketch import Sketch
+from nucleate.observe.scanning.engine import Ahead, Answer, Engine, Ready, make_ready
 from nucleate.observe.scanning.job import Job
 from nucleate.probes.registry import get_probe
 from nucleate.probes.suites import Suite
@@ -32,6 +33,7 @@ class Outcome:
     Attributes:
         last: Whether nothing more comes of this checkpoint.
         problem: Why it could not be asked; empty when it could.
+        sketch: Of a checkpoint that was looked at only now.
         loading: Seconds that its weights took to come into the module.
     """
 
@@ -40,22 +42,21 @@ class Outcome:
     last: bool = True
     problem: str = ""
     loading: float = 0.0
+    sketch: Sketch | None = None
 
 
 Worker = Callable[[Job, Iterator[Task]], Iterator[Outcome]]
 """Takes tasks as it gets to them and yields outcomes as they come."""
 
 
-def work_here(
-    job: Job, tasks: Iterator[Task], prepare: Callable[[Member], Weights] = open_weights
-) -> Iterator[Outcome]:
+def work_here(job: Job, tasks: Iterator[Task]) -> Iterator[Outcome]:
     """Work in this process; the next checkpoint is read ahead while the present one is asked."""
-    engine, ahead = Engine(job.suite, job.device, job.dtype), Ahead(prepare)
+    engine, ahead = Engine(job.suite, job.device, job.dtype), Ahead()
     try:
         task = next(tasks, None)
         while task is not None:
             try:
-                weights = ahead.take(task.member)
+                ready = ahead.take(task.member)
             except CheckpointError as error:
                 yield Outcome(task.member, problem=str(error))
                 task = next(tasks, None)
@@ -63,20 +64,21 @@ def work_here(
             following = next(tasks, None)
             if following is not None:
                 ahead.begin(following.member)
-            yield from _ask(engine, task, weights)
+            yield from _ask(engine, task, ready)
             task = following
     finally:
         ahead.close()
 
 
-def _ask(engine: Engine, task: Task, weights: Weights) -> Iterator[Outcome]:
+def _ask(engine: Engine, task: Task, ready: Ready) -> Iterator[Outcome]:
     before, problem = engine.loading, ""
     try:
-        for answer in engine.ask(weights, task.skip):
+        for answer in engine.ask(ready.weights, task.skip):
             yield Outcome(task.member, (answer,), last=False)
     except CheckpointError as error:
         problem = str(error)
-    yield Outcome(task.member, problem=problem, loading=engine.loading - before)
+    loading = engine.loading - before
+    yield Outcome(task.member, problem=problem, loading=loading, sketch=ready.sketch)
 
 
 class ProcessWorkers:
@@ -166,7 +168,9 @@ def complete_with(engine: Any, task: Task) -> Outcome:
     """Ask one checkpoint everything and return all answers at once."""
     before = engine.loading
     try:
-        answers = tuple(engine.ask(open_weights(task.member), task.skip))
+        ready = make_ready(task.member)
+        answers = tuple(engine.ask(ready.weights, task.skip))
     except CheckpointError as error:
         return Outcome(task.member, problem=str(error))
-    return Outcome(task.member, answers, loading=engine.loading - before)
+    loading = engine.loading - before
+    return Outcome(task.member, answers, loading=loading, sketch=ready.sketch)
