@@ -117,12 +117,12 @@ def _order_pairs(
             (by_sentence, 1, "sentence_order"),
             (by_block, 2, "block_order"),
         ):
-            bad = " ".join([lead, *_shuffled_blocks(moved, size, rng)])
+            bad = " ".join([lead, *shuffled_blocks(moved, size, rng)])
             pairs.append(MinimalPair(good, bad, condition, document))
     return by_sentence, by_block
 
 
-def _shuffled_blocks(sentences: list[str], size: int, rng: random.Random) -> list[str]:
+def shuffled_blocks(sentences: list[str], size: int, rng: random.Random) -> list[str]:
     """Permute blocks of `size` sentences, into any order but the one they have.
 
     A last block may be shorter. Sentences must be distinct, or the order could come out the same.

@@ -1,0 +1,1 @@
+"""Items about stories: corrupted contexts, orders, entity states, endings, needles, truth."""
