@@ -41,6 +41,7 @@ class Analysis:
         phases: In order; together they cover the run.
         claims: One row per phase, in the shape of claim C1.
         story: The two sentences that stand at the top of every view.
+        axis: What positions count: ``tokens``, or ``steps`` where a scan knows no more.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Analysis:
     phases: tuple[Phase, ...]
     claims: tuple[ClaimRow, ...]
     story: tuple[str, ...]
+    axis: str = "tokens"
 
 
 def analyse(run: Run, *, use_cache: bool = True) -> Analysis:
@@ -74,7 +76,8 @@ def analyse(run: Run, *, use_cache: bool = True) -> Analysis:
     assessments = _assessments(curves, run.path / CACHE if use_cache else None)
     found = phases(assessments, curves, primary, float(last.tokens)) if last.tokens else []
     claims = claim_table(found, curves, primary, float(last.tokens)) if found else []
-    story = tell(curves, assessments, primary, tokens=last.tokens, status=status)
+    axis = "steps" if run.manifest.recipe.get("axis") == "step" else "tokens"
+    story = tell(curves, assessments, primary, tokens=last.tokens, status=status, axis=axis)
     return Analysis(
         name=run.manifest.name,
         status=status,
@@ -85,6 +88,7 @@ def analyse(run: Run, *, use_cache: bool = True) -> Analysis:
         phases=tuple(found),
         claims=tuple(claims),
         story=story,
+        axis=axis,
     )
 
 

@@ -55,7 +55,15 @@ def ladder_at(analysis: Analysis, size: Size) -> Markup:
         areas.append(svg.band(xs, lower, upper, class_=f"band faint {colour}"))
         lines.append(svg.path(xs, ys, class_=f"line {colour}"))
         series.append(
-            Series(level_name(level), colour, xs, ys, [number(s) for s in scores], tokens)
+            Series(
+                level_name(level),
+                colour,
+                xs,
+                ys,
+                [number(s) for s in scores],
+                tokens,
+                analysis.axis,
+            )
         )
     parts = [
         axis_x(x, y.start, top, size.num_ticks),
@@ -79,7 +87,9 @@ def ladder_at(analysis: Analysis, size: Size) -> Markup:
 
 def _described(analysis: Analysis) -> str:
     levels = ", ".join(level_name(level) for level in analysis.primary)
-    return f"Score of each level over training tokens: {levels}. {' '.join(analysis.story)}"
+    return (
+        f"Score of each level over training {analysis.axis}: {levels}. {' '.join(analysis.story)}"
+    )
 
 
 def sharp_changes(analysis: Analysis, metric: str) -> list[Transition]:

@@ -58,6 +58,7 @@ class Series:
     ys: list[float]
     shown: list[str]
     tokens: list[float]
+    axis: str = "tokens"
 
 
 def chart(
@@ -91,7 +92,7 @@ def _read_out(series: Sequence[Series]) -> str | None:
             if math.isfinite(y):
                 columns.setdefault(round(x, 1), []).append([index, round(y, 1), shown])
     heads = {
-        round(x, 1): f"{in_tokens(t)} tokens"
+        round(x, 1): f"{in_tokens(t)} {one.axis}"
         for one in series
         for x, t in zip(one.xs, one.tokens, strict=True)
     }

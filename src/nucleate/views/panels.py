@@ -94,7 +94,7 @@ def _described(analysis: Analysis, family: Family) -> str:
         for metric in family.metrics
         if metric in analysis.assessments
     ]
-    return f"{family.title} over training tokens; {'; '.join(notes)}"
+    return f"{family.title} over training {analysis.axis}; {'; '.join(notes)}"
 
 
 def _plot(
@@ -127,7 +127,8 @@ def _plot(
         for _, value, half in kept
     ]
     name = measure_name(metric)
-    return parts, Series(name, colour, xs, ys, shown, [float(t) for t, _, _ in kept])
+    at = [float(t) for t, _, _ in kept]
+    return parts, Series(name, colour, xs, ys, shown, at, analysis.axis)
 
 
 def _value_domain(curve: Curve, kept: Sequence[tuple[int, float, float]]) -> tuple[float, float]:

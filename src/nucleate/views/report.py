@@ -132,7 +132,7 @@ def _groups(found: Analysis, order: Sequence[str]) -> Mapping[str, list[tuple[An
 def _figures(run: Run, found: Analysis) -> list[tuple[str, str]]:
     """Return the run's key figures as (name, value), those that are known."""
     last = found.last
-    out = [("tokens", tokens(last.tokens))]
+    out = [(found.axis, tokens(last.tokens))]
     if last.flops:
         out.append(("FLOPs, modelled", si(last.flops)))
     if last.wall:

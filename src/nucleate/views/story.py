@@ -32,6 +32,7 @@ def tell(
     *,
     tokens: float,
     status: str,
+    axis: str = "tokens",
 ) -> tuple[str, ...]:
     """Return two sentences: the sharpest changes, then what was broad and what never came.
 
@@ -40,6 +41,7 @@ def tell(
         primary: The metric of each level; only these are told, if there are any.
         tokens: Length of the run so far.
         status: ``running``, ``finished`` or ``interrupted``.
+        axis: What positions count: ``tokens`` or ``steps``.
     """
     told = _told(curves, assessments, primary)
     if not told:
@@ -48,12 +50,12 @@ def tell(
         most = max(len(curves[found.metric].steps) for found in told)
         return (
             f"There are too few readings ({most}) to tell a sharp change from a smooth one.",
-            f"{capital(_where_it_stands(tokens, status))}.",
+            f"{capital(_where_it_stands(tokens, status, axis))}.",
         )
     sharp = _sharpest_first([found for found in told if found.verdict in SHARP])
-    first = _sharp_sentence(sharp, curves) if sharp else _nothing_sharp(assessments, told)
+    first = _sharp_sentence(sharp, curves, axis) if sharp else _nothing_sharp(assessments, told)
     rest = [found for found in told if found.verdict not in SHARP]
-    return first, _rest_sentence(rest, curves, tokens, status)
+    return first, _rest_sentence(rest, curves, tokens, status, axis)
 
 
 def _told(
@@ -79,9 +81,9 @@ def _sharpest_first(sharp: Sequence[Assessment]) -> list[Assessment]:
     return sorted(sharp, key=lambda found: (SHARP.index(found.verdict), found.at))
 
 
-def _sharp_sentence(sharp: Sequence[Assessment], curves: Mapping[str, Curve]) -> str:
+def _sharp_sentence(sharp: Sequence[Assessment], curves: Mapping[str, Curve], axis: str) -> str:
     found, *others = sharp
-    sentence = f"{capital(_named(found.metric))} {_course(found, curves[found.metric])}"
+    sentence = f"{capital(_named(found.metric))} {_course(found, curves[found.metric], axis)}"
     if others:
         parts = [
             f"{_named(other.metric)} at {in_tokens(other.at)} ({other.verdict})"
@@ -93,16 +95,16 @@ def _sharp_sentence(sharp: Sequence[Assessment], curves: Mapping[str, Curve]) ->
     return sentence + "."
 
 
-def _course(found: Assessment, curve: Curve) -> str:
+def _course(found: Assessment, curve: Curve, axis: str) -> str:
     """Tell where a sharp change began, how far it went and how well it is located."""
     begin = _start(found, curve)
     where = f"95 % interval {span(found.lo, found.hi)}; {found.verdict}"
     if found.verdict is Verdict.KINK:
-        return f"{begin} and changed its slope suddenly at {in_tokens(found.at)} tokens ({where})"
+        return f"{begin} and changed its slope suddenly at {in_tokens(found.at)} {axis} ({where})"
     main = max(found.transitions, key=lambda change: abs(change.amplitude))
     verb = "rose" if main.amplitude > 0 else "fell"
     by = f"{abs(main.amplitude):.2f}{_unit(curve)}"
-    begin = f"{begin} until {in_tokens(found.onset)} tokens"
+    begin = f"{begin} until {in_tokens(found.onset)} {axis}"
     within = f"within {found.width:.2f} decades around {in_tokens(found.at)} ({where})"
     return f"{begin} and then {verb} by {by} {within}"
 
@@ -131,7 +133,11 @@ def _nothing_sharp(assessments: Mapping[str, Assessment], told: Sequence[Assessm
 
 
 def _rest_sentence(
-    rest: Sequence[Assessment], curves: Mapping[str, Curve], tokens: float, status: str
+    rest: Sequence[Assessment],
+    curves: Mapping[str, Curve],
+    tokens: float,
+    status: str,
+    axis: str,
 ) -> str:
     broad = [found for found in rest if found.verdict is Verdict.BROAD_RISE]
     artefacts = [found for found in rest if found.verdict is Verdict.METRIC_ARTEFACT]
@@ -150,11 +156,11 @@ def _rest_sentence(
         clauses.append(f"{_names(moving)} moved by more than the error bars without a verdict")
     if flat:
         clauses.append(f"no change is shown for {_names(flat)}")
-    when = f"when training {_ended(status)} {in_tokens(tokens)} tokens"
+    when = f"when {_where_it_stands(tokens, status, axis)}"
     if never:
         clauses.append(f"{_names(never)} had not left chance {when}")
         return capital("; ".join(clauses)) + "."
-    return capital("; ".join([*clauses, _where_it_stands(tokens, status)])) + "."
+    return capital("; ".join([*clauses, _where_it_stands(tokens, status, axis)])) + "."
 
 
 def _broad_clause(broad: Sequence[Assessment]) -> str:
@@ -176,8 +182,8 @@ def _manner(found: Assessment) -> str:
     return f"{verb} broadly" if found.width > MAX_WIDTH else f"{verb}, not shown to be sharp,"
 
 
-def _where_it_stands(tokens: float, status: str) -> str:
-    return f"training {_ended(status)} {in_tokens(tokens)} tokens"
+def _where_it_stands(tokens: float, status: str, axis: str) -> str:
+    return f"training {_ended(status)} {in_tokens(tokens)} {axis}"
 
 
 def _ended(status: str) -> str:

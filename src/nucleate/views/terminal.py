@@ -59,7 +59,7 @@ def summary(
     found = run if isinstance(run, Analysis) else analyse(run)
     out = console or Console()
     head = Text(found.name, style="bold")
-    head.append(f"  {found.status} at {tokens(found.last.tokens)} tokens", style="dim")
+    head.append(f"  {found.status} at {tokens(found.last.tokens)} {found.axis}", style="dim")
     if found.last.flops:
         head.append(f", {si(found.last.flops)}FLOP", style="dim")
     if found.last.wall:
@@ -70,7 +70,7 @@ def summary(
     for sentence in found.story:
         out.print(Text(sentence))
     rows = verdict_rows(found)
-    _print_sharp(out, [row for row in rows if row.sharp])
+    _print_sharp(out, [row for row in rows if row.sharp], found.axis)
     _print_phases(out, found)
     _print_rest(out, rows)
     if report is not None:
@@ -78,10 +78,10 @@ def summary(
         out.print(Text.assemble("report  ", (str(report), "bold")), soft_wrap=True)
 
 
-def _print_sharp(out: Console, rows: list[VerdictRow]) -> None:
+def _print_sharp(out: Console, rows: list[VerdictRow], axis: str) -> None:
     from rich.text import Text
 
-    _heading(out, "Sharp changes", "at (95 % interval) in tokens; 10–90 % width in decades")
+    _heading(out, "Sharp changes", f"at (95 % interval) in {axis}; 10–90 % width in decades")
     if not rows:
         out.print(Text("none: no curve holds a change that a smooth trend cannot explain"))
         return
