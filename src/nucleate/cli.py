@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nucleate.bridges.lm_eval.commands import commands as suite_commands
+
 if TYPE_CHECKING:
     from nucleate.observe.scanning.work import Worker
     from nucleate.train.recipe import Recipe
@@ -25,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(suite_commands)
 
 Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Repeat with this many seeds.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Run folder to write.")]

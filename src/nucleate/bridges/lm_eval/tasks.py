@@ -190,8 +190,12 @@ def _place(doc: Doc, own: Mapping[str, Any]) -> tuple[str, int]:
 
 
 def _level(name: str, own: Mapping[str, Any]) -> Level:
-    if own.get("level") in list(Level):
-        return Level(str(own["level"]))
+    given = own.get("level")
+    return Level(str(given)) if given in list(Level) else level_of(name)
+
+
+def level_of(name: str) -> Level:
+    """Return the level of the published set that a task is named after, else semantics."""
     from nucleate.corpora.sets.catalogue import CATALOGUE
 
     known = {published.name: published.level for published in CATALOGUE}

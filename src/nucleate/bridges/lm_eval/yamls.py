@@ -114,7 +114,7 @@ def _members(path: Path, group: Config) -> list[tuple[Path, Config]]:
     wanted = group["task"] if isinstance(group["task"], list) else [group["task"]]
     for member in wanted:
         name = member.get("task") if isinstance(member, dict) else member
-        if name not in by_name:
+        if not isinstance(name, str) or name not in by_name:
             raise DataError(
                 "group names a task that its folder lacks",
                 where=path,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
 from nucleate.bridges.tables.columns import Table
@@ -19,7 +20,7 @@ _STEP = re.compile(
 )
 _TOKENS = re.compile(r"tokens?[-_=]?(?P<number>\d+(?:\.\d+)?)(?P<unit>[kKmMbBtT])(?![0-9a-zA-Z])")
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "b": 1_000_000_000, "t": 1_000_000_000_000}
-_NO_METRIC = ("alias", "samples", "sample_len", "sample_count")
+_NO_METRIC = ("alias", "name", "samples", "sample_len", "sample_count")
 _MAX_FILES = 20_000
 _LATEST = "the latest evaluation counts"
 _LOOK = 5
@@ -87,9 +88,24 @@ def results_table(files: list[Path], root: Path) -> Table:
     return replace(table, metric=("task", "metric"))
 
 
+def place_of(
+    document: Mapping[str, Any], path: Path, root: Path
+) -> tuple[float | None, float | None]:
+    """Return training step and tokens of a results file, None where nothing says them.
+
+    Args:
+        root: Folder that is read; the names of folders below it count too.
+    """
+    own = document.get("nucleate")
+    if isinstance(own, Mapping) and _is_number(own.get("step")) and _is_number(own.get("tokens")):
+        return float(own["step"]), float(own["tokens"])
+    places = _places(document, path, root)
+    return _first(_STEP, places), _first(_TOKENS, places)
+
+
 def _records(document: Mapping[str, Any], path: Path, root: Path) -> Iterator[dict[str, Any]]:
-    model, places = _model(document), _places(document, path, root)
-    step, tokens = _first(_STEP, places), _first(_TOKENS, places)
+    model = _model(document)
+    step, tokens = place_of(document, path, root)
     if step is None:
         return
     own: dict[str, Any] = {"model": model or _stem(path), "step": step}
@@ -113,6 +129,19 @@ def _records(document: Mapping[str, Any], path: Path, root: Path) -> Iterator[di
                 "value": value,
                 "stderr": error if _is_number(error) else None,
             }
+        margin = _margin(document, task, path) if "margin,none" not in scores else None
+        if margin:
+            yield {**about, "metric": "margin", "value": margin[0], "stderr": margin[1]}
+
+
+def _margin(document: Mapping[str, Any], task: str, path: Path) -> tuple[float, float] | None:
+    """Return mean and standard error of the margins that the sample log of a task tells."""
+    from nucleate.bridges.lm_eval.samples import read_log
+
+    configs = document.get("configs")
+    config = configs.get(task) if isinstance(configs, Mapping) else None
+    values = read_log(path, task, config).margins if isinstance(config, Mapping) else ()
+    return (fmean(values), stdev(values) / len(values) ** 0.5) if len(values) > 1 else None
 
 
 def _is_number(value: object) -> bool:

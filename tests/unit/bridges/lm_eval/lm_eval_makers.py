@@ -90,3 +90,16 @@ def words(folder: Path, name: str = "words", **keys: Any) -> Path:
         "doc_to_target": "{{' '+text.split(' ')[-1]}}",
     }
     return write_task(folder, name, SENTENCES, **(settings | keys))
+
+
+def tokenizer() -> Any:
+    """A byte-level tokenizer without merges: a token for every byte."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {"<|end|>": 0, **{letter: n for n, letter in enumerate(letters, start=1)}}
+    bare = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    bare.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bare.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(tokenizer_object=bare, bos_token="<|end|>", eos_token="<|end|>")

@@ -8,9 +8,13 @@ from typing import Any
 import lm_eval_makers as makers
 import pytest
 
+from nucleate.bridges.lm_eval.export import write_tasks
+from nucleate.bridges.lm_eval.suite import task_suite
 from nucleate.bridges.lm_eval.tasks import read_tasks
+from nucleate.core import Level
 from nucleate.corpora.itemsets import ItemSet
 from nucleate.corpora.sets.sample import texts_of
+from nucleate.probes.view import ModelView
 
 pytest.importorskip("lm_eval", reason="lm-eval is not installed")
 pytest.importorskip("datasets", reason="datasets is not installed")
@@ -130,3 +134,48 @@ def test_functions_of_known_tasks_have_twins(name: str, tmp_path: Path) -> None:
     path.write_text(path.read_text() + "".join(f"{key}: null\n" for key in nothing))
     (item_set,) = read_tasks(path)
     assert requests(item_set) == theirs(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_accuracies_and_log_likelihoods_are_those_of_lm_eval(tmp_path: Path) -> None:
+    import torch
+    from lm_eval import simple_evaluate
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
+    from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+
+    tokenizer = makers.tokenizer()
+    torch.manual_seed(0)
+    size = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    model = GPTNeoXForCausalLM(
+        GPTNeoXConfig(
+            vocab_size=len(tokenizer), intermediate_size=64, max_position_embeddings=256, **size
+        )
+    ).eval()
+    model.config.pad_token_id = tokenizer.eos_token_id
+    level = Level.SEMANTICS
+    own = [
+        ItemSet(name, level, "here", "CC0", read_tasks(make(tmp_path))[0].items)
+        for name, make in (("a", makers.letters), ("b", makers.blanks), ("c", makers.words))
+    ]
+    write_tasks(own, tmp_path / "tasks")
+    asked = [f"nucleate_{item_set.name}" for item_set in own]
+    manager = TaskManager(include_path=str(tmp_path / "tasks"), include_defaults=False)
+    wrapped = HFLM(pretrained=model, tokenizer=tokenizer, device="cpu", batch_size=4)
+    theirs = simple_evaluate(wrapped, tasks=asked, task_manager=manager, bootstrap_iters=0)
+    view = ModelView(model)
+    ours = {
+        reading.metric: reading
+        for probe, items in task_suite(own, tokenizer, context=256).parts
+        for reading in probe.measure(view, items)
+    }
+    for name, measure, theirs_name in (
+        ("a", "accuracy", "acc"),
+        ("a", "acc_norm", "acc_norm"),
+        ("b", "accuracy", "acc"),
+        ("c", "accuracy", "acc"),
+    ):
+        expected = theirs["results"][f"nucleate_{name}"][f"{theirs_name},none"]
+        assert ours[f"{name}.{measure}"].value == expected
+    logged = [sample["perplexity"] for sample in theirs["samples"]["nucleate_c"]]
+    assert ours["c.log_prob"].items == pytest.approx(logged, abs=1e-4)

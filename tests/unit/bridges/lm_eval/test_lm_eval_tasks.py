@@ -10,6 +10,7 @@ import lm_eval_makers as makers
 import pytest
 
 from nucleate.bridges.lm_eval.functions import twin
+from nucleate.bridges.lm_eval.suite import task_suite
 from nucleate.bridges.lm_eval.tasks import read_tasks
 from nucleate.bridges.lm_eval.templates import render
 from nucleate.bridges.lm_eval.yamls import Code, load_config
@@ -146,3 +147,20 @@ def test_files_that_are_no_task(text: str, words: str, tmp_path: Path) -> None:
     path.write_text(text)
     with pytest.raises(DataError, match=words):
         read_tasks(path)
+
+
+def test_a_group_of_lists_is_refused(tmp_path: Path) -> None:
+    group = tmp_path / "all.yaml"
+    group.write_text("group: all\ntask:\n  - {group: inner, task: [a]}\n")
+    with pytest.raises(DataError, match="folder lacks"):
+        read_tasks(group)
+
+
+def test_a_suite_of_tasks_asks_what_the_sets_hold(tmp_path: Path) -> None:
+    tokenizer = makers.tokenizer()
+    sets = read_tasks([makers.letters(tmp_path), makers.words(tmp_path), makers.blanks(tmp_path)])
+    suite = task_suite(sets, tokenizer, context=64)
+    assert [probe.name for probe, _ in suite.parts] == ["letters", "words", "blanks"]
+    assert [len(items.requests) for _, items in suite.parts] == [36, 8, 12]
+    assert suite.primary == {Level.SEMANTICS: "letters"}
+    assert [getattr(items, "normalise", None) for _, items in suite.parts] == [True, None, False]
