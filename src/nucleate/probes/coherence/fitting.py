@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -99,11 +100,15 @@ def choose(
     if found is None:
         where = "the data folder" if request.data else "a data folder"
         return None, [f"{published.name} is not measured: it is not in {where}"]
+    return choose_of(found, request, number)
+
+
+def choose_of(
+    found: ItemSet, request: SuiteRequest, number: int | None = None
+) -> tuple[ItemSet | None, list[str]]:
+    """Take as many items of a set as the request asks for; otherwise as `choose`."""
     fits = Fitting(request.tokenizer, request.context).items
     names = [item.condition for item in found.items]
     size = request.items if number is None else number
-    chosen, notes = some(found.items, names, size, request, published.name, fits)
-    if not chosen:
-        return None, notes
-    kept = ItemSet(found.name, found.level, found.source, found.licence, tuple(chosen), found.notes)
-    return kept, notes
+    chosen, notes = some(found.items, names, size, request, found.name, fits)
+    return (replace(found, items=tuple(chosen)) if chosen else None), notes
