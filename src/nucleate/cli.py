@@ -300,7 +300,12 @@ def scan(
 
         print_json(folder)
         return
-    _finish(folder)
+    from nucleate.store import Run
+    from nucleate.views.report import write_report
+    from nucleate.views.scan_terminal import scan_summary
+
+    page = write_report(folder)
+    scan_summary(Run.open(folder), report=page)
 
 
 @app.command()
@@ -311,8 +316,22 @@ def table(
         typer.Option("--metric", help="Show these metrics: state.*, refrain.all.accuracy …"),
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    page: Annotated[
+        Path | None, typer.Option("--report", help="With scanned models: HTML page to write too.")
+    ] = None,
 ) -> None:
-    """Compare several seeds: onset, interval and verdict of every level."""
+    """Compare several seeds (onset and verdict of every level), or several scanned models."""
+    from nucleate.store import Run
+    from nucleate.views.scan_scores import is_scan
+
+    opened = [Run.open(run) for run in runs]
+    if all(is_scan(run) for run in opened) and not markdown:
+        from nucleate.views.scan_page import write_comparison
+        from nucleate.views.scan_terminal import compare_scans
+
+        written = write_comparison(opened, page, metric or []) if page else None
+        compare_scans(opened, patterns=metric or [], report=written)
+        return
     from nucleate.views.studytable import print_study_table
 
     print_study_table(runs, patterns=metric or [], markdown=markdown)

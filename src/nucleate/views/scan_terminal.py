@@ -1,0 +1,132 @@
+"""What a scan shows, printed in a terminal: changes along the series, and scores where it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nucleate.core.units import tokens
+from nucleate.views.labels import level_name, number
+from nucleate.views.scan_scores import ScoreRow, clear, score_rows, shown, shown_difference
+from nucleate.views.terminal import summary
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from nucleate.store import Run
+
+DAMAGE = ("note", "resumed")
+"""Kinds of events that are no reason to distrust a checkpoint."""
+
+
+def scan_summary(
+    run: Run, console: Console | None = None, *, report: str | Path | None = None
+) -> None:
+    """Print what a scan shows: the changes of a series, or the scores of a single checkpoint.
+
+    Args:
+        run: The run folder.
+        console: Where to print; standard output by default.
+        report: Path of the report, named in the last line.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    out = console or Console()
+    rows = score_rows([run])
+    places = {cell.step for row in rows for cell in row.cells if cell}
+    several = any(len(curve.steps) > 1 for curve in run.curves().values())
+    if several:
+        summary(run, out)
+        rows = [row for row in rows if row.primary]
+    else:
+        out.print()
+        out.print(Text(run.manifest.name, style="bold"))
+    if rows:
+        out.print()
+        at = tokens(max(step.tokens for step in places))
+        where = f"at {at} {axis_of(run)}, " if several else ""
+        note = f"{where}± 1.96 standard errors over items"
+        out.print(Text.assemble(("Scores", "bold underline"), "  ", (note, "dim")))
+        out.print(scores_table(rows, [run.manifest.name]))
+    told = [event for event in run.events() if event.kind not in DAMAGE]
+    for event in told:
+        out.print(Text(f"{event.kind}: {event.text}", style="yellow"), soft_wrap=True)
+    if report is not None:
+        out.print()
+        out.print(Text.assemble("report  ", (str(report), "bold")), soft_wrap=True)
+
+
+def compare_scans(
+    runs: Sequence[Run],
+    *,
+    patterns: Sequence[str] = (),
+    console: Console | None = None,
+    report: str | Path | None = None,
+) -> None:
+    """Print the scores of several scanned models beside each other, where their series end.
+
+    Args:
+        runs: Run folders of scans.
+        patterns: Show the metrics that match one of these; those that stand for a level if empty.
+        console: Where to print; standard output by default.
+        report: Path of the page, named in the last line.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    out = console or Console()
+    names = model_names(runs)
+    note = "value ± 1.96 SE; beneath, the difference to the first, bold where it is clear of 0"
+    out.print(Text(note, style="dim"))
+    rows = score_rows(runs, patterns)
+    out.print(scores_table([row for row in rows if row.primary or patterns] or rows, names))
+    if not patterns:
+        out.print(Text("--metric '*' shows every metric", style="dim"))
+    if report is not None:
+        out.print()
+        out.print(Text.assemble("page  ", (str(report), "bold")), soft_wrap=True)
+
+
+def model_names(runs: Sequence[Run]) -> list[str]:
+    """Return the names of the models, with the folder where two share a name."""
+    names = [run.manifest.name for run in runs]
+    return [
+        f"{name} ({run.path.name})" if names.count(name) > 1 else name
+        for name, run in zip(names, runs, strict=True)
+    ]
+
+
+def axis_of(run: Run) -> str:
+    """Return what the positions of a run count."""
+    return "steps" if run.manifest.recipe.get("axis") == "step" else "tokens"
+
+
+def scores_table(rows: Sequence[ScoreRow], names: Sequence[str]) -> Table:
+    """Return the rows as a table for the terminal."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
+    table.add_column("metric", overflow="fold")
+    table.add_column("chance", justify="right")
+    table.add_column("n", justify="right")
+    for name in names:
+        table.add_column(Text(name), justify="right", overflow="fold")
+    level = ""
+    for row in rows:
+        if row.level != level:
+            level = row.level
+            table.add_row(Text(level_name(level), style="dim italic"))
+        items = next(cell.reading.n for cell in row.cells if cell)
+        cells = []
+        for cell in row.cells:
+            text = Text(shown(cell))
+            if difference := shown_difference(cell):
+                text.append(f"\n{difference}", style="bold" if clear(cell) else "dim")
+            cells.append(text)
+        style = "bold" if row.primary else ""
+        table.add_row(Text(row.name, style=style), number(row.chance), str(items), *cells)
+    return table
