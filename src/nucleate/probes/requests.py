@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nucleate.core import DataError
 from nucleate.corpora.tokenizer import begin_token, encode
-from nucleate.probes.scorer import make_plan, sequence_query
+from nucleate.probes.plan import make_plan, sequence_query
 from nucleate.probes.view import ModelView
 
 Ids = tuple[int, ...]

@@ -29,12 +29,14 @@ _HEAD_ROWS = 64
 """Rows of logits held at least, however large the vocabulary: the head is read for each chunk."""
 _BATCH_TOKENS = 4 * BATCH_TOKENS
 """Tokens of a batch on other devices."""
+_WHOLE_LOGITS = 2**27
+"""Logits held at once, as floats, of a model whose every place goes through the head."""
 
-_KNOWN = {"gpt2", "gpt_neox", "llama", "mistral", "mixtral", "olmo", "olmo2", "phi", "qwen2"}
-_KNOWN |= {"qwen3", "stablelm"}
-"""Model types that were found to take a mask and positions from outside, and whose logits are
-``head(last hidden state)``; all others are asked one sequence a row, every place through the
-head."""
+_KNOWN = {"gemma", "gpt2", "gpt_neox", "llama", "mistral", "mixtral", "olmo", "olmo2", "olmoe"}
+_KNOWN |= {"opt", "phi", "qwen2", "qwen3", "qwen3_moe", "smollm3", "stablelm", "starcoder2"}
+"""Model types found to take mask and positions from outside, and whose logits are
+``head(last hidden state)``; all others are asked in rows without branches, every place through
+the head."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,24 @@ def answer_fully(model: Any, plan: Plan, *, dtype: torch.dtype | None = None) ->
         dtype: Run matrix products in this type (``torch.bfloat16``: faster, and off by about
             0.01 nats a token); None keeps the weights' own.
     """
-    count = int(plan.offsets[-1])
-    answers = Answers(np.full(count, np.nan), np.zeros(count, dtype=bool))
     device = next(model.parameters()).device
     size = BATCH_TOKENS if device.type == "cpu" else _BATCH_TOKENS
+    if not _known(model):
+        size = min(size, max(1, _WHOLE_LOGITS // model.config.vocab_size))
+    while True:
+        try:
+            return _run(model, plan, device, size, dtype)
+        except torch.OutOfMemoryError:
+            if plan.batch_tokens or size <= plan.longest:
+                raise
+            size //= 2
+
+
+def _run(
+    model: Any, plan: Plan, device: torch.device, size: int, dtype: torch.dtype | None
+) -> Answers:
+    count = int(plan.offsets[-1])
+    answers = Answers(np.full(count, np.nan), np.zeros(count, dtype=bool))
     with torch.autocast(device.type, dtype, enabled=dtype is not None):
         for batch in plan.packed(size, branching=_sees_branches(model, plan)):
             _answer_batch(model, batch, device, answers)
@@ -105,10 +121,16 @@ def _pick(
     return torch.log_softmax(logits_AV, -1)[row_K, token_K], first_K
 
 
+def _known(model: Any) -> bool:
+    # A model with a head of its own on a known body is not one of them.
+    whole = type(model).__name__.endswith(("ForCausalLM", "LMHeadModel"))
+    return whole and model.config.model_type in _KNOWN
+
+
 def _sees_branches(model: Any, plan: Plan) -> bool:
     """Return whether rows with branches can be given to a model."""
     config = model.config
-    if config.model_type not in _KNOWN or config._attn_implementation not in ("sdpa", "eager"):
+    if not _known(model) or config._attn_implementation not in ("sdpa", "eager"):
         return False
     window = getattr(config, "sliding_window", None)
     return not (window and getattr(config, "use_sliding_window", True) and window < plan.longest)
@@ -147,9 +169,7 @@ def asked_rows(
         asked_A: Places in the flattened rows.
         extra: More arguments of the model.
     """
-    if model.config.model_type in _KNOWN and type(model).__name__.endswith(
-        ("ForCausalLM", "LMHeadModel")
-    ):
+    if _known(model):
         hidden = model.base_model(input_ids=ids_BT, use_cache=False, **extra).last_hidden_state
         hidden_AD = hidden.flatten(0, 1)[asked_A]
         head = model.get_output_embeddings()

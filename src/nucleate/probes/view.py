@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nucleate.probes.scorer import Answers, Plan, answer_fully, asked_rows
+from nucleate.probes.plan import Plan
+from nucleate.probes.scorer import Answers, answer_fully, asked_rows
 
 
 class ModelView:
@@ -16,10 +17,11 @@ class ModelView:
 
     Args:
         model: A causal `transformers` model in evaluation mode.
+        dtype: See `scorer.answer_fully`.
     """
 
-    def __init__(self, model: Any) -> None:
-        self._model = model
+    def __init__(self, model: Any, *, dtype: torch.dtype | None = None) -> None:
+        self._model, self._dtype = model, dtype
         self._answers: dict[int, tuple[Plan, Answers]] = {}
 
     def answers(self, plan: Plan) -> NDArray[np.float64]:
@@ -32,7 +34,7 @@ class ModelView:
 
     def _ask(self, plan: Plan) -> Answers:
         if id(plan) not in self._answers:
-            self._answers[id(plan)] = (plan, answer_fully(self._model, plan))
+            self._answers[id(plan)] = (plan, answer_fully(self._model, plan, dtype=self._dtype))
         return self._answers[id(plan)][1]
 
     @torch.no_grad()

@@ -111,3 +111,44 @@ def test_a_view_runs_a_plan_once_and_gives_whole_distributions(model):
     assert table.shape == (2, 9, VOCABULARY)
     picked = np.take_along_axis(table[:, :-1], rows[:, 1:, None], -1).ravel()
     np.testing.assert_allclose(picked, first, atol=1e-4)
+
+
+def test_lower_precision_on_request_moves_little(model):
+    plan = make_plan([sequence_query(ids, 1) for ids in sequences(LENGTHS)])
+    exact = ModelView(model).answers(plan)
+    rough = ModelView(model, dtype=torch.bfloat16).answers(plan)
+    assert 1e-4 < np.abs(rough - exact).mean() < 0.2
+
+
+def test_what_does_not_fit_into_memory_is_asked_in_smaller_batches(model, monkeypatch):
+    plan = make_plan([sequence_query(ids, 1) for ids in sequences([40] * 30)])
+    whole, run, sizes = answer(model, plan), scorer._answer_batch, []
+
+    def small_device(model, batch, *rest):
+        sizes.append(batch.ids_BT.numel())
+        if sizes[-1] > 300:
+            raise torch.OutOfMemoryError
+        run(model, batch, *rest)
+
+    monkeypatch.setattr(scorer, "_answer_batch", small_device)
+    np.testing.assert_allclose(answer(model, plan), whole, atol=1e-4)
+    assert max(sizes) > 300 > sizes[-1]
+    monkeypatch.setattr(scorer, "_answer_batch", lambda *_: small_device(model, plan.batches[0]))
+    with pytest.raises(torch.OutOfMemoryError):
+        answer(model, plan)
+
+
+def test_of_tied_tokens_the_first_is_the_greedy_one():
+    model = tiny()
+    torch.nn.init.zeros_(model.get_output_embeddings().weight)
+    view, plan = ModelView(model), make_plan([Query((5, 6), ((1, (0, 1, 2)),))])
+    assert view.greedy(plan).tolist() == [True, False, False]
+    np.testing.assert_allclose(view.answers(plan), -np.log(VOCABULARY), rtol=1e-6)
+
+
+def test_a_diverged_model_has_no_answers_and_no_favourites():
+    model = tiny()
+    torch.nn.init.constant_(model.get_output_embeddings().weight, float("nan"))
+    view, plan = ModelView(model), make_plan([Query((5, 6), ((1, (0, 1)),))])
+    assert np.isnan(view.answers(plan)).all()
+    assert not view.greedy(plan).any()
