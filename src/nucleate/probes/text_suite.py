@@ -80,7 +80,7 @@ def text_suite(
         )
     sample = np.asarray(training_sample[:MOST_SAMPLE], dtype=np.int64)
     ngrams = NgramModel(sample, len(tokenizer))
-    rows, notes = _rows(documents.held_out, tokenizer, max(8, items // 4), context, seed)
+    rows, notes = document_rows(documents.held_out, tokenizer, max(8, items // 4), context, seed)
     few = rows[: max(4, items // 13)]
     parts: list[tuple[Probe, Any]] = [
         (get_probe("ngram"), AlignmentItems(few, ngrams)),
@@ -109,7 +109,7 @@ _NARRATIVE = ("block_order", "sentence_order", "entity_swap", "other_document")
 """Kinds of pairs in the order in which they may stand for the level."""
 
 
-def _rows(
+def document_rows(
     texts: Sequence[str], tokenizer: Any, number: int, context: int, seed: int
 ) -> tuple[NDArray[np.int64], list[str]]:
     """Cut rows from the beginnings of documents, each after the token that begins a text.

@@ -56,7 +56,9 @@ class _World:
 
 
 def box_items(number: int, *, boxes: int = 7, operations: int = 12, seed: int = 0) -> list[BoxItem]:
-    """Make items with every distance 0 … `operations` - 1 about equally often.
+    """Make items of which the last mention answers every other one.
+
+    The rest have every distance 0 … `operations` - 1 about equally often.
 
     Args:
         number: Items to make.
@@ -67,10 +69,11 @@ def box_items(number: int, *, boxes: int = 7, operations: int = 12, seed: int = 
     items: list[BoxItem] = []
     for turn in range(number):
         rng = random.Random(f"boxes-{seed}-{turn}")
-        # Small distances need few operations; far ones need many, so the number is drawn last.
-        distance = turn % operations
+        near = turn % 2 == 0
+        distance = 0 if near else turn // 2 % operations
         item = None
-        while item is None:
+        while item is None or (item.last == 0) is not near:
+            # Far changes need many operations, so their number depends on the distance.
             length = rng.randint(distance + 1, operations)
             item = _try(rng, boxes, length, distance)
         items.append(item)
@@ -158,3 +161,16 @@ def _operate(rng: random.Random, world: _World) -> None:
     world.content[goal].append(thing)
     text = f"Move the {thing} from Box {source + 1} to Box {goal + 1}."
     world.events.append((text, {source, goal}, thing))
+
+
+def heuristics(items: Sequence[BoxItem]) -> dict[str, float]:
+    """Return the accuracy of a reader who guesses, names the first content, or the last mention."""
+    right = {
+        "a guess": [1 / len(item.options) for item in items],
+        "the initial content": [
+            float(item.initial == 0) if item.initial >= 0 else 1 / len(item.options)
+            for item in items
+        ],
+        "the last mention": [float(item.last == 0) for item in items],
+    }
+    return {name: sum(hits) / len(hits) for name, hits in right.items()}

@@ -65,6 +65,18 @@ def make_corruptions(
         length: Number of tokens of a text.
     """
     prose = read_prose(documents, seed=seed)
+    return corrupt(prose, each=each, longest=longest, seed=seed, length=length)
+
+
+def corrupt(
+    prose: Sequence[Prose],
+    *,
+    each: int,
+    longest: int,
+    seed: int = 0,
+    length: Callable[[str], int] = count_words,
+) -> Corruptions:
+    """Make pairs of documents that are cut into sentences already; see `make_corruptions`."""
     fits = fitting(longest, length)
     contexts: list[ContextPair] = []
     orders: list[MinimalPair] = []
@@ -88,13 +100,9 @@ def read_prose(documents: Sequence[str], *, seed: int = 0) -> list[Prose]:
 
 def fitting(longest: int, length: Callable[[str], int]) -> Callable[[Sequence[str]], bool]:
     """Return a function that says whether texts have at most `longest` tokens together."""
-    known: dict[str, int] = {}
 
     def fits(texts: Sequence[str]) -> bool:
-        for text in texts:
-            if text not in known:
-                known[text] = length(" " + text)
-        return sum(known[text] for text in texts) <= longest
+        return sum(length(f" {text}") for text in texts) <= longest
 
     return fits
 

@@ -17,7 +17,7 @@ import random
 from collections.abc import Sequence
 
 from nucleate.corpora.items import ContextPair
-from nucleate.corpora.narrative.words import Fits, content_words
+from nucleate.corpora.narrative.words import MOST_OF_ONE, Fits, content_words, places
 from nucleate.corpora.windows import Prose, spread
 
 _CONTEXT = (4, 7)
@@ -39,14 +39,13 @@ def deletion_pairs(
     cells: dict[bool, list[list[ContextPair]]] = {True: [], False: []}
     for text in prose:
         own: dict[bool, list[ContextPair]] = {True: [], False: []}
-        for run in text.runs:
-            words = [content_words(sentence) for sentence in run]
-            for place in range(_CONTEXT[0], len(run)):
-                found = _pair_at(text.document, run, words, place, rng, fits)
-                if found:
-                    own[found[0]].append(found[1])
+        for run, place in places(text, _CONTEXT[0], rng):
+            found = _pair_at(text.document, run, place, rng, fits)
+            if found:
+                own[found[0]].append(found[1])
+            if max(map(len, own.values())) == MOST_OF_ONE:
+                break
         for earlier, pairs in own.items():
-            rng.shuffle(pairs)
             cells[earlier].append(pairs)
     half = number // 2
     earlier, later = spread(cells[True], half), spread(cells[False], half)
@@ -57,22 +56,22 @@ def deletion_pairs(
 def _pair_at(
     document: int,
     run: list[str],
-    words: list[set[str]],
     place: int,
     rng: random.Random,
     fits: Fits,
 ) -> tuple[bool, ContextPair] | None:
     size = rng.randint(_CONTEXT[0], min(_CONTEXT[1], place))
-    context, mentioned = run[place - size : place], words[place - size : place]
+    context = run[place - size : place]
     if not fits(run[place - size : place + 1]) or len(set(context)) < size:
         return None
+    mentioned, asked = [content_words(sentence) for sentence in context], content_words(run[place])
     choices = []
     for cause in range(1, size - 1):
         elsewhere = set().union(*(mentioned[p] for p in range(size) if p != cause))
-        alone = (mentioned[cause] & words[place]) - elsewhere
+        alone = (mentioned[cause] & asked) - elsewhere
         for other in range(1, size - 1) if alone else ():
             sizes = sorted((len(context[cause]), len(context[other])))
-            if not mentioned[other] & words[place] and sizes[1] <= _LONGER * sizes[0]:
+            if not mentioned[other] & asked and sizes[1] <= _LONGER * sizes[0]:
                 choices.append((-len(alone), rng.random(), cause, other))
     if not choices:
         return None

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from nucleate.corpora.items import ContextPair
 from nucleate.corpora.windows import Prose, spread
 
+_STARTS = 6
 FAR = 3
 """Sentences that are exchanged."""
 
@@ -48,14 +49,13 @@ def far_pairs(
         rng = random.Random(f"far-{seed}-{distance}")
         found = []
         for text in prose:
+            starts = [(run, start) for run in text.runs for start in range(len(run) - FAR)]
             own = [
-                window
-                for run in text.runs
-                for start in range(len(run) - FAR)
+                (text.document, *window)
+                for run, start in rng.sample(starts, min(len(starts), _STARTS))
                 if (window := _window(run[start:], distance, longest, size))
             ]
-            rng.shuffle(own)
-            found.append([(text.document, *window) for window in own])
+            found.append(own)
         pairs += _pairs(spread(found, 4 * each), distance, each, longest, size, rng)
     return pairs
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 
 from nucleate.corpora.items import ContextPair
-from nucleate.corpora.narrative.words import Fits, content_words
+from nucleate.corpora.narrative.words import MOST_OF_ONE, Fits, content_words, places
 from nucleate.corpora.windows import Prose, spread
 
 _CONTEXT = (3, 6)
@@ -23,8 +23,9 @@ _PAST = dict(
     for pair in (
         "wanted:want liked:like loved:love knew:know saw:see found:find went:go took:take "
         "gave:give made:make got:get felt:feel ran:run put:put came:come bought:buy ate:eat "
-        "lost:lose broke:break opened:open closed:close played:play helped:help needed:need lived:live "
-        "remembered:remember forgot:forget believed:believe picked:pick brought:bring kept:keep"
+        "lost:lose broke:break opened:open closed:close played:play helped:help "
+        "needed:need lived:live remembered:remember forgot:forget believed:believe picked:pick "
+        "brought:bring kept:keep"
     ).split()
 )
 _OWNED = r"had(?= (?:a|an|the|no|many|some|two|three|his|her|their|one)\b)"
@@ -65,14 +66,13 @@ def contradiction_pairs(
     groups = []
     for text in prose:
         own = []
-        for run in text.runs:
-            for place in range(_CONTEXT[0], len(run)):
-                size = rng.randint(_CONTEXT[0], min(_CONTEXT[1], place))
-                context = run[place - size : place]
-                pair = _pair(context, run[place], text.document, rng)
-                if pair and fits([pair.coherent, pair.corrupted, pair.region]):
-                    own.append(pair)
-        rng.shuffle(own)
+        for run, place in places(text, _CONTEXT[0], rng):
+            size = rng.randint(_CONTEXT[0], min(_CONTEXT[1], place))
+            if fits(run[place - size : place + 1]):
+                pair = _pair(run[place - size : place], run[place], text.document, rng)
+                own += [pair] if pair else []
+            if len(own) == MOST_OF_ONE:
+                break
         groups.append(own)
     return spread(groups, number)
 

@@ -15,7 +15,7 @@ BLOCKS = (1, 2, 4)
 """Sentences that stay together. Shuffles of single sentences can be told by neighbours alone; the
 larger the blocks, the fewer neighbours change."""
 
-_MOVED = (8, 8)
+_MOVED = (5, 8)
 _CONTEXT = (5, 7)
 
 
@@ -29,7 +29,7 @@ def block_pairs(
 ) -> list[MinimalPair]:
     """Make up to `number` pairs for each size of blocks, all of the same windows.
 
-    A window is a lead that stays, and eight sentences that are permuted: every moved sentence has a
+    A window is a lead that stays, and five to eight sentences that are permuted: each of them has a
     space before it in both texts, so sums of log-probabilities may be compared.
     """
     low, high = _MOVED

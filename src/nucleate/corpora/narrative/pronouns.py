@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from nucleate.corpora.items import ContextPair
-from nucleate.corpora.narrative.words import FUNCTION_WORDS, Fits
+from nucleate.corpora.narrative.words import FUNCTION_WORDS, MOST_OF_ONE, WORD, Fits, places
 from nucleate.corpora.swaps import find_names
 from nucleate.corpora.windows import Prose, spread
 
@@ -61,19 +61,19 @@ def flip_pairs(
     for text in prose:
         own: dict[str, list[ContextPair]] = {"he": [], "she": []}
         names = find_names(text.text)
-        for run in text.runs:
-            for place in range(_CONTEXT[0], len(run)):
-                region, kind = run[place], gender_of(run[place])
-                size = rng.randint(_CONTEXT[0], min(_CONTEXT[1], place))
-                context = " ".join(run[place - size : place])
-                if not kind or gender_of(context) != kind or names & set(region.split()):
-                    continue
+        for run, place in places(text, _CONTEXT[0], rng):
+            region, kind = run[place], gender_of(run[place])
+            size = rng.randint(_CONTEXT[0], min(_CONTEXT[1], place))
+            context = " ".join(run[place - size : place])
+            if not kind or gender_of(context) != kind or names & set(WORD.findall(region)):
+                continue
+            if fits(run[place - size : place + 1]):
                 flipped = flip_pronouns(context)
-                if fits([context, region]) and fits([flipped, region]):
-                    pair = ContextPair(context, flipped, region, "pronoun_flip", text.document)
-                    own[kind].append(pair)
+                pair = ContextPair(context, flipped, region, "pronoun_flip", text.document)
+                own[kind].append(pair)
+            if max(map(len, own.values())) == MOST_OF_ONE:
+                break
         for kind, pairs in own.items():
-            rng.shuffle(pairs)
             cells[kind].append(pairs)
     he, she = spread(cells["he"], number // 2), spread(cells["she"], number // 2)
     size = min(len(he), len(she))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from nucleate.corpora.windows import Prose
 
 Fits = Callable[[Sequence[str]], bool]
 """Says whether sentences are short enough together."""
@@ -29,14 +33,17 @@ SHORTEST = 3
 _ENDINGS = ("ing", "ed", "es", "s")
 
 
-def content_words(sentence: str) -> set[str]:
+@lru_cache(maxsize=100_000)
+def content_words(sentence: str) -> frozenset[str]:
     """Return the content words of a sentence in small letters, common endings cut off.
 
     >>> sorted(content_words("She painted the walls, and the painting dried."))
     ['dri', 'paint', 'wall']
     """
     words = (match.group().lower().split("'")[0].split("’")[0] for match in WORD.finditer(sentence))
-    return {stem(word) for word in words if len(word) >= SHORTEST and word not in FUNCTION_WORDS}
+    return frozenset(
+        stem(word) for word in words if len(word) >= SHORTEST and word not in FUNCTION_WORDS
+    )
 
 
 def stem(word: str) -> str:
@@ -45,3 +52,14 @@ def stem(word: str) -> str:
         if word.endswith(ending) and len(word) - len(ending) >= SHORTEST:
             return word[: -len(ending)]
     return word
+
+
+MOST_OF_ONE = 6
+"""Pairs of one kind that one document gives: more would not be independent."""
+
+
+def places(text: Prose, first: int, rng: random.Random) -> list[tuple[list[str], int]]:
+    """Return every sentence that has `first` others before it, as stretch and place, shuffled."""
+    found = [(run, place) for run in text.runs for place in range(first, len(run))]
+    rng.shuffle(found)
+    return found

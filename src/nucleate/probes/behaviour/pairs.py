@@ -98,7 +98,8 @@ def _cost(items: PairItems) -> int:
     return items.plan.forward_tokens
 
 
-def _by_condition(view: ModelView, items: PairItems, stem: str, level: Level) -> Iterable[Reading]:
+def by_condition(view: ModelView, items: PairItems, stem: str, level: Level) -> Iterable[Reading]:
+    """Yield accuracy and margin of the pairs of each condition."""
     differences, clusters = items.differences(view), np.array(items.clusters)
     conditions = np.array(items.conditions)
     for condition in dict.fromkeys(items.conditions):
@@ -109,7 +110,7 @@ def _by_condition(view: ModelView, items: PairItems, stem: str, level: Level) ->
 @probe(name="coherence", level=Level.NARRATIVE, unit="nats", cost=_cost)
 def coherence(view: ModelView, items: PairItems) -> Iterable[Reading]:
     """Is the same ending likelier after the coherent story than after the corrupted one?"""
-    yield from _by_condition(view, items, "coherence", Level.NARRATIVE)
+    yield from by_condition(view, items, "coherence", Level.NARRATIVE)
 
 
 @probe(name="blimp", level=Level.SYNTAX, unit="nats", cost=_cost)
@@ -118,6 +119,6 @@ def blimp(view: ModelView, items: PairItems) -> Iterable[Reading]:
 
     Raw sums, as BLiMP scores them (Warstadt et al. 2020).
     """
-    yield from _by_condition(view, items, "blimp", Level.SYNTAX)
+    yield from by_condition(view, items, "blimp", Level.SYNTAX)
     if items.conditions:
         yield from pair_readings("blimp.all", items.differences(view), level=Level.SYNTAX)
