@@ -61,8 +61,8 @@ def parts(request: SuiteRequest) -> Parts:
     missing = sorted(set(GROUPS) - {kind.group for kind in kinds})
     if missing:
         notes.append(f"{NARRATIVE} is not measured: it lacks {', '.join(missing)}")
-        primary = {Level.NARRATIVE: found[0][0].name} if found else {}
-        return Parts(tuple(found), primary, tuple(notes))
+        stands = {Level.NARRATIVE: f"coherence.{pairs[0].condition}"} if pairs else {}
+        return Parts(tuple(found), stands, tuple(notes))
     score = Composite(NARRATIVE, Level.NARRATIVE, kinds)
     found.append((get_probe(NARRATIVE), score))
     return Parts(tuple(found), {Level.NARRATIVE: NARRATIVE}, tuple(notes))

@@ -34,8 +34,8 @@ class Material:
     """Stories for one request.
 
     Attributes:
-        texts: As they are; several modules of the suite read the same ones.
-        prose: The same in sentences.
+        texts: With blanks for line ends.
+        prose: The same stories in sentences, line ends being read.
         tokens: Counts the tokens of a text; of sentences it knows them.
         notes: Where the stories come from.
     """
@@ -58,8 +58,8 @@ def material(request: SuiteRequest) -> Material:
     for name in SOURCES:
         file = request.data / f"corpora/{name}.jsonl.gz" if request.data else None
         if file is not None and file.is_file():
-            texts = _texts(file, name)
-            chosen = random.Random(f"{name}-{request.seed}").sample(texts, min(size, len(texts)))
+            rows = _texts(file, name)
+            chosen = random.Random(f"{name}-{request.seed}").sample(rows, min(size, len(rows)))
             found += writable(chosen, request)
             note = "stories are of public corpora: a model may have been trained on them"
     if not found and request.sample:
@@ -70,12 +70,16 @@ def material(request: SuiteRequest) -> Material:
     prose = read_prose(found, seed=request.seed)
     sentences = [f" {sentence}" for text in prose for run in text.runs for sentence in run]
     counter = token_counter(request.tokenizer, sentences)
-    return Material(tuple(found), tuple(prose), counter, (note,) if note else ())
+    texts = tuple(" ".join(text.split()) for text in found)
+    return Material(texts, tuple(prose), counter, (note,) if note else ())
 
 
 def writable(texts: list[str], request: SuiteRequest) -> list[str]:
-    """Return the texts that the tokenizer can write and read back, of any length."""
-    kept = Fitting(request.tokenizer, 10**9).texts(texts)
+    """Return the texts that the tokenizer can write and read back, of any length.
+
+    Line ends do not count: sentences are asked with blanks between them.
+    """
+    kept = Fitting(request.tokenizer, 10**9).texts([" ".join(text.split()) for text in texts])
     return [text for text, good in zip(texts, kept, strict=True) if good]
 
 
