@@ -13,7 +13,8 @@ from nucleate.corpora.swaps import find_names
 from nucleate.corpora.windows import Prose
 
 OPTIONS = 4
-_CONTEXT = (4, 10)
+_CONTEXT = (3, 10)
+_LOOKED_AT = 24
 _CAPITAL = re.compile(r"(?<=[^\W_] )[A-Z][^\W\d_]+|(?<=, )[A-Z][^\W\d_]+")
 _LABELLED = re.compile(r"\n([A-Z])\. ")
 
@@ -30,29 +31,39 @@ def ending_choices(
     for text in prose:
         run = text.runs[-1] if text.runs else []
         if len(run) > _CONTEXT[0]:
-            size = min(_CONTEXT[1], len(run) - 1)
-            names = find_names(text.text)
-            named = (names & _words(run[-1])) | set(_CAPITAL.findall(run[-1]))
-            known.append((text.document, run[-1 - size : -1], run[-1], named))
-    choices = []
-    for document, context, ending, _ in rng.sample(known, len(known)):
-        present = _words(" ".join(context))
+            named = find_names(text.text) & _words(run[-1]) | set(_CAPITAL.findall(run[-1]))
+            known.append((text.document, run[:-1], run[-1], named))
+    choices: list[Choice] = []
+    for document, told, ending, _ in rng.sample(known, len(known)):
+        present = _words(" ".join(told[-_CONTEXT[1] :]))
         foils = {
             other
             for name, _, other, named in known
             if name != document and named <= present and other != ending
         }
-        if len(foils) < OPTIONS - 1:
-            continue
-        options = [ending, *rng.sample(sorted(foils), OPTIONS - 1)]
-        rng.shuffle(options)
-        if all(fits([*context, option]) for option in options):
-            before = " ".join(context)
-            sides = tuple((before, f" {option}") for option in options)
+        few = rng.sample(sorted(foils), min(_LOOKED_AT, len(foils)))
+        found = _with_context(told, ending, few, fits)
+        if found:
+            context, options = found
+            rng.shuffle(options)
+            sides = tuple((context, f" {option}") for option in options)
             choices.append(Choice(sides, options.index(ending), "story", document))
         if len(choices) == number:
             break
     return choices
+
+
+def _with_context(
+    told: list[str], ending: str, foils: list[str], fits: Fits
+) -> tuple[str, list[str]] | None:
+    """Return as many sentences before the ending as fit beside each option, and the options."""
+    for size in range(min(_CONTEXT[1], len(told)), _CONTEXT[0] - 1, -1):
+        context = told[-size:]
+        if fits([*context, ending]):
+            good = [foil for foil in foils if fits([*context, foil])][: OPTIONS - 1]
+            if len(good) == OPTIONS - 1:
+                return " ".join(context), [ending, *good]
+    return None
 
 
 def story_cloze(rows: Iterable[dict[str, Any]]) -> list[Choice]:
