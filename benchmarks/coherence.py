@@ -3,7 +3,8 @@
     python -m benchmarks.coherence ../shared/data/tiny_models/stories260K.bin \\
         --data ../shared/data --sample ../shared/data/corpora/tinystories.jsonl.gz
 
-Every model has its own tokenizer and so its own suite, trigram model and shortest option.
+Every model has its own tokenizer and so its own suite, trigram model and shortest option. Stories
+that items are made of are not counted in the trigram model.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nucleate.core import Reading
+from nucleate.corpora.blimp import find_data_folder
 from nucleate.corpora.text import read_documents
 from nucleate.models.series import SeriesModel, find_series, load_tokenizer, open_weights
 from nucleate.probes.baseline import NgramView
 from nucleate.probes.coherence import coherence_suite
 from nucleate.probes.coherence.baselines import UniformView, baseline_readings, sample_ngrams
+from nucleate.probes.coherence.request import SuiteRequest
+from nucleate.probes.coherence.stories import stories
 from nucleate.probes.suites import Suite
 from nucleate.probes.view import ModelView
 
@@ -43,14 +47,19 @@ def score(path: str, arguments: argparse.Namespace, sample: Sequence[str]) -> Sc
     weights = open_weights(series.members[-1])
     model = SeriesModel(weights).load(weights)
     window = min(arguments.context, model.config.max_position_embeddings)
+    folder = Path(arguments.data) if arguments.data else find_data_folder()
     suite = coherence_suite(
         tokenizer,
-        data=arguments.data,
+        data=folder,
         items=arguments.items,
         context=window,
         seed=arguments.seed,
         sample=sample,
     )
+    asked = set(
+        stories(SuiteRequest(tokenizer, folder, arguments.items, window, arguments.seed))[0]
+    )
+    unseen = [text for text in sample if text not in asked]
     start = time.perf_counter()
     view = ModelView(model)
     readings = {r.metric: r for probe, items in suite.parts for r in probe.measure(view, items)}
@@ -58,7 +67,7 @@ def score(path: str, arguments: argparse.Namespace, sample: Sequence[str]) -> Sc
     print(f"{path}: {suite.forward_tokens:,} tokens in {seconds:.0f} s", file=sys.stderr)
     baselines = {"shortest": baseline_readings(suite, UniformView(len(tokenizer)))}
     if sample:
-        ngrams = sample_ngrams(sample, tokenizer)
+        ngrams = sample_ngrams(unseen, tokenizer)
         baselines["trigram"] = baseline_readings(suite, NgramView(ngrams))
     return Scored(Path(path).stem, suite, readings, baselines)
 

@@ -149,7 +149,7 @@ def test_a_mistake_is_one_line(tokenizer, tmp_path, settings, message):
 
 def test_the_first_to_name_a_metric_of_a_level_names_it():
     one = Parts((), {Level.SYNTAX: "a"}, ("x",))
-    two = Parts((), {Level.SYNTAX: "b", Level.TRUTH: "c"}, ("y",))
+    two = Parts((), {Level.SYNTAX: "b", Level.TRUTH: "c"}, ("y", "x"))
     assert join([one, two]) == Parts((), {Level.SYNTAX: "a", Level.TRUTH: "c"}, ("x", "y"))
 
 

@@ -53,7 +53,10 @@ class Parts:
 
 
 def join(contributions: Iterable[Parts]) -> Parts:
-    """Put contributions together in order; the first to name a level's metric names it."""
+    """Put contributions together in order; the first to name a level's metric names it.
+
+    What several of them note is noted once.
+    """
     parts: list[tuple[Probe, Any]] = []
     primary: dict[Level, str] = {}
     notes: list[str] = []
@@ -61,4 +64,4 @@ def join(contributions: Iterable[Parts]) -> Parts:
         parts += contribution.parts
         primary = {**contribution.primary, **primary}
         notes += contribution.notes
-    return Parts(tuple(parts), primary, tuple(notes))
+    return Parts(tuple(parts), primary, tuple(dict.fromkeys(notes)))
