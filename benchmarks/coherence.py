@@ -24,7 +24,7 @@ from nucleate.probes.baseline import NgramView
 from nucleate.probes.coherence import coherence_suite
 from nucleate.probes.coherence.baselines import UniformView, baseline_readings, sample_ngrams
 from nucleate.probes.coherence.request import SuiteRequest
-from nucleate.probes.coherence.stories import stories
+from nucleate.probes.coherence.stories import material
 from nucleate.probes.suites import Suite
 from nucleate.probes.view import ModelView
 
