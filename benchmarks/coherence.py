@@ -56,10 +56,9 @@ def score(path: str, arguments: argparse.Namespace, sample: Sequence[str]) -> Sc
         seed=arguments.seed,
         sample=sample,
     )
-    asked = set(
-        stories(SuiteRequest(tokenizer, folder, arguments.items, window, arguments.seed))[0]
-    )
-    unseen = [text for text in sample if text not in asked]
+    request = SuiteRequest(tokenizer, folder, arguments.items, window, arguments.seed)
+    asked = {" ".join(text.split()) for text in material(request).texts}
+    unseen = [text for text in sample if " ".join(text.split()) not in asked]
     start = time.perf_counter()
     view = ModelView(model)
     readings = {r.metric: r for probe, items in suite.parts for r in probe.measure(view, items)}
