@@ -124,7 +124,7 @@ def _item(
     context: str,
     distance: int,
     words: int,
-) -> BoxItem:
+) -> BoxItem | None:
     answer, last = world.content[box][0], world.events[-1][2]
     start = content[box][0] if content[box] else ""
     foils = [foil for foil in dict.fromkeys((last, start)) if foil and foil != answer]
@@ -132,6 +132,8 @@ def _item(
     known |= {thing for _, _, thing in world.events}
     others = sorted(known - {answer, *foils})
     foils += rng.sample(others, min(len(others), FOILS - len(foils)))
+    if not foils:
+        return None  # a world of one thing asks nothing
     options = (answer, *foils)
     initial = options.index(start) if start else -1
     return BoxItem(context, options, options.index(last), initial, distance, words)
