@@ -307,6 +307,20 @@ def test_what_the_folder_lacks_is_downloaded(monkeypatch, tmp_path):
     assert found.items[0].gold == 1
 
 
+def test_repositories_with_a_script_are_read_as_parquet(monkeypatch):
+    asked = []
+
+    def load_dataset(repository, configuration, split, revision=None):
+        asked.append(revision)
+        if revision is None:
+            raise RuntimeError("Dataset scripts are no longer supported, but found comps.py")
+        return [CASES["comps"][1]]
+
+    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
+    assert load(known.COMPS, None, hub=True).items == (CASES["comps"][2],)
+    assert asked == [None, "refs/convert/parquet"]
+
+
 def test_a_configuration_names_the_language(monkeypatch):
     row = {k: v for k, v in CASES["xcopa"][1].items() if k != "lang"}
     fake = SimpleNamespace(load_dataset=lambda *_, **__: [row])

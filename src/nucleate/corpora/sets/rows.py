@@ -21,6 +21,9 @@ Row = dict[str, Any]
 PLACE = "_place"
 """Key under which a row remembers its folder, or its configuration on a hub."""
 
+_PARQUET = "refs/convert/parquet"
+"""Where the hub keeps what it has made of repositories with a script."""
+
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".parquet", ".csv", ".tsv", ".txt")
 
 
@@ -56,6 +59,9 @@ def _rows(file: Path, _changed: int, _size: int) -> Sequence[Row]:
 def hub_rows(repository: str, configurations: Sequence[str | None], split: str) -> list[Row]:
     """Download one split of a data set with the package `datasets`, which keeps it in its cache.
 
+    Repositories that hold a loading script, which `datasets` runs no more, are read in the Parquet
+    form that the hub makes of them.
+
     Raises:
         DataError: The package is missing, or the hub does not hand the data over.
     """
@@ -68,7 +74,12 @@ def hub_rows(repository: str, configurations: Sequence[str | None], split: str) 
     rows: list[Row] = []
     for configuration in configurations:
         try:
-            table = load_dataset(repository, configuration, split=split)
+            try:
+                table = load_dataset(repository, configuration, split=split)
+            except RuntimeError as error:
+                if "script" not in str(error):
+                    raise
+                table = load_dataset(repository, configuration, split=split, revision=_PARQUET)
         except Exception as error:  # datasets raises its own and those of its transports
             what = f"cannot be downloaded: {type(error).__name__}: {error}"
             raise DataError(what, where=repository, fix="check the connection") from None
