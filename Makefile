@@ -4,7 +4,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-detect clean
+.PHONY: help demo test lint bench bench-detect bench-scan clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -43,6 +43,9 @@ bench-detect: $(VENV)/.bench ## Measure how often the detector is right, beside 
 	$(VENV)/bin/python -m benchmarks.detect --cells
 	$(VENV)/bin/python -m benchmarks.detect.annotated
 	$(if $(wildcard benchmarks/detect/online.py),$(VENV)/bin/python -m benchmarks.detect.online)
+
+bench-scan: $(VENV)/.dev ## Measure a scan of 12 checkpoints beside lm-eval
+	$(VENV)/bin/python -m benchmarks.scan
 
 clean: ## Remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist
