@@ -16,7 +16,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from nucleate.core import CheckpointError, preserved_random_state
 from nucleate.models.loading import load_model
 from nucleate.models.quiet import quiet_transformers
-from nucleate.models.series.weights import Weights
+from nucleate.models.series.weights import StoredTensor, Weights
 
 _LEFT_OVER = re.compile(
     r"\.(attention\.(bias|masked_bias)|rotary_emb\.inv_freq|attn\.(masked_)?bias)$"
@@ -27,9 +27,10 @@ _LEFT_OVER = re.compile(
 class SeriesModel:
     """A model whose weights change in place from checkpoint to checkpoint.
 
-    The module is built from the first checkpoint's config without drawing weights. Names that
-    `transformers` converts on loading (experts of mixtral, say) have to take the way through
-    `from_pretrained`, which builds a module for each checkpoint; `streams` tells.
+    The module is built from the first checkpoint's config without drawing weights. Architectures
+    whose stored tensors `transformers` computes with on loading (it joins the experts of mixtral,
+    say) have to take the way through `from_pretrained`, which builds a module for each checkpoint;
+    `streams` tells.
 
     Args:
         first: Any checkpoint of the series.
@@ -42,7 +43,9 @@ class SeriesModel:
     ) -> None:
         self._device, self._dtype = torch.device(device), dtype
         self.model = build_empty(first.config, first.where).to(dtype).to(self._device).eval()
-        self.streams = not _misfits(first.tensors, self._targets())
+        self.streams = first.files[0].suffix != ".safetensors" or (
+            not _computes(self.model) and not _misfits(*self._matched(first))
+        )
 
     def load(self, weights: Weights) -> Any:
         """Copy a checkpoint into the module and return it.
@@ -52,27 +55,48 @@ class SeriesModel:
         """
         if not self.streams:
             return self._load_anew(weights)
-        targets = self._targets()
-        problem = _misfits(weights.tensors, targets)
-        if problem:
+        stored, targets = self._matched(weights)
+        if problem := _misfits(stored, targets):
             raise CheckpointError(
                 f"weights do not fit the series: {problem}",
                 where=weights.where,
                 fix="restore config and weights of one model",
             )
         with torch.no_grad():
-            for name, stored in weights.tensors.items():
+            for name, tensor in stored.items():
                 if name in targets:
-                    stored.copy_into(targets[name])
+                    tensor.copy_into(targets[name])
         return self.model
 
-    def _targets(self) -> dict[str, Tensor]:
-        return dict(self.model.state_dict(keep_vars=True))
+    def _matched(self, weights: Weights) -> tuple[dict[str, StoredTensor], dict[str, Tensor]]:
+        """Return the stored tensors by the module's own names, and the module's tensors."""
+        targets = dict(self.model.state_dict(keep_vars=True))
+        prefix = f"{self.model.base_model_prefix}."
+        stored = {_own_name(name, targets, prefix): t for name, t in weights.tensors.items()}
+        return stored, targets
 
     def _load_anew(self, weights: Weights) -> Any:
-        del self.model  # before the next one comes, so that there are never two
+        self.model = None  # before the next one comes, so that there are never two
         self.model = load_model(weights.where).to(self._dtype).to(self._device).eval()
         return self.model
+
+
+def _own_name(name: str, targets: Mapping[str, Tensor], prefix: str) -> str:
+    """Return the module's name of a stored tensor; versions and base models differ in some."""
+    head = name.replace("embed_out.", "lm_head.") if "embed_out." in name else name
+    tail = name.replace("lm_head.", "embed_out.") if "lm_head." in name else name
+    bare = name.removeprefix(prefix)
+    return next((one for one in (name, head, tail, prefix + name, bare) if one in targets), name)
+
+
+def _computes(model: Any) -> bool:
+    """Tell whether `transformers` computes with stored tensors of this model, beyond renaming."""
+    try:
+        from transformers.conversion_mapping import get_model_conversion_mapping
+        from transformers.core_model_loading import WeightConverter
+    except ImportError:  # transformers 4 stores what it loads
+        return False
+    return any(isinstance(step, WeightConverter) for step in get_model_conversion_mapping(model))
 
 
 def build_empty(config: Mapping[str, Any], where: Path) -> Any:
