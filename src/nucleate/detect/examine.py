@@ -9,6 +9,7 @@ from nucleate.core import Assessment, CurveBook, Flag, Verdict
 from nucleate.detect.assess import ALPHA, MAX_WIDTH, NUM_BOOTSTRAP
 from nucleate.detect.family import assess_runs
 from nucleate.detect.integrity import integrity_flags
+from nucleate.detect.together import Together, look_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +20,13 @@ class Findings:
         book: The curves.
         assessments: By run, then by metric; every q is over all curves of all runs.
         flags: Reasons to distrust parts of the source.
+        together: What several metrics and runs say together (None: not asked).
     """
 
     book: CurveBook
     assessments: Mapping[str, Mapping[str, Assessment]]
     flags: tuple[Flag, ...] = ()
+    together: Together | None = None
 
 
 def examine(
@@ -54,7 +57,8 @@ def examine(
         n_bootstrap=n_bootstrap,
         progress=progress,
     )
-    return Findings(book, _without_flips(assessments, flags), flags)
+    judged = _without_flips(assessments, flags)
+    return Findings(book, judged, flags, look_together(book, judged, seed=seed))
 
 
 def _without_flips(

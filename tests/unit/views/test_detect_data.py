@@ -48,6 +48,7 @@ def test_keys_are_exact():
         "flags",
         "counts",
         "curves",
+        "together",
     ]
     assert found["schema"] == "nucleate.detect/1"
     assert found["nucleate"] == "1.2.3"

@@ -25,6 +25,10 @@ The object that ``nucleate detect --json`` prints:
     ``kind``, ``verdict``, ``at``, ``lo``, ``hi``, ``width``, ``width_interval``, ``amplitude``,
     ``amplitude_interval``, ``onset``, ``onset_interval``, ``likelihood_ratio``, ``delta_bic``,
     ``p``, ``q`` and ``gap`` (decades between the readings around the change).
+``together``
+    What several metrics and runs say together: ``grouping`` (how runs were understood), and
+    ``parts``, each with ``name``, ``question``, ``refused`` (why it was not asked), ``caveat`` and
+    ``results``: ``about``, ``verdict``, ``note``, ``shown``, ``figures`` and ``marks`` (places).
 
 Positions are on ``axis``, widths in decades, intervals are pairs; what is unknown is null.
 """
@@ -40,6 +44,7 @@ from typing import TYPE_CHECKING, Any
 
 from nucleate.core import Assessment, Curve, Flag, Transition
 from nucleate.views.detect.changes import gap_at, onset_interval
+from nucleate.views.detect.together import as_plain
 
 if TYPE_CHECKING:
     from nucleate.detect import Findings
@@ -94,6 +99,7 @@ def as_dict(findings: Findings, settings: Settings) -> dict[str, Any]:
             "flags": [_flag(flag) for flag in findings.flags],
             "counts": Counter(str(found.verdict) for _, _, found in pairs),
             "curves": [_curve(run, curve, found) for run, curve, found in pairs],
+            "together": as_plain(findings.together),
         }
     )
     assert isinstance(plain, dict)

@@ -21,6 +21,7 @@ from nucleate.views.detect.limits import averaged
 from nucleate.views.detect.lines import width_of
 from nucleate.views.detect.numbers import between, ends, figure, signed, spaced, unit
 from nucleate.views.detect.panels import panel
+from nucleate.views.detect.together import rows as place_rows
 from nucleate.views.panels import lane
 from nucleate.views.report import content_policy
 
@@ -107,6 +108,12 @@ def _content(findings: Findings, settings: Settings) -> dict[str, Any]:
         "agreements": agreements(rows)[:MOST_METRICS],
         "aside": aside[:MOST_ASIDE],
         "more_aside": max(len(aside) - MOST_ASIDE, 0),
+        "together": findings.together if len(findings.book) > 1 else None,
+        "places": {
+            id(result): place_rows(result.marks, domain if drawable else None)
+            for part in (findings.together.parts if findings.together else ())
+            for result in part.results
+        },
         "averaged": averaged(rows),
         "settings": settings,
         "version": settings.version,

@@ -22,6 +22,7 @@ from nucleate.views.detect.lines import (
     width_of,
 )
 from nucleate.views.detect.numbers import ends, many, place, unit
+from nucleate.views.detect.together import print_together
 from nucleate.views.labels import probability, span
 from nucleate.views.terminal import STYLES
 
@@ -76,6 +77,8 @@ def print_findings(
     _print_broad(out, broad, axis, everything)
     _print_others(out, rows, everything)
     _print_disturbances(out, findings, everything)
+    several = len(findings.book) > 1
+    print_together(out, findings.together, axis, several=several, everything=everything)
     if report:
         out.print()
         say(out, "report  ", (report, "bold"), wrap=False)
