@@ -19,6 +19,10 @@ CROWDING = 1e-3
 """How much dearer a token becomes by each token beside it in the row, whose attention it has to
 look through: measured for a width of 128 on a processor, less for anything wider."""
 
+WIDEST = 1024
+"""Longest row of short sequences; of long ones, twice as long as one. A mask grows with the square
+of a row."""
+
 
 @dataclass
 class Tree:
@@ -102,7 +106,7 @@ def _joins(tree: Tree, shared: int, length: int, most: int, branching: bool) -> 
     fresh, there = length - shared, len(tree)
     if not fresh or shared == there:
         return there + fresh <= max(most, length)
-    if not branching or there + fresh > most:
+    if not branching or there + fresh > min(most, max(WIDEST, 2 * length)):
         return False
     # The cost of a row of n tokens is n · (1 + CROWDING · n).
     joined = fresh * (1 + CROWDING * (2 * there + fresh))

@@ -41,7 +41,7 @@ def sequence_query(ids: Sequence[int], start: int) -> Query:
     return Query(tuple(ids), tuple((p, (ids[p],)) for p in range(start, len(ids))))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Batch:
     """Rows of one width, padded on the right, and what is asked of them.
 
@@ -64,7 +64,7 @@ class Batch:
     target_K: NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """Queries, and how to run them.
 

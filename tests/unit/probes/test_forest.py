@@ -59,6 +59,12 @@ def test_a_full_row_is_followed_by_another_that_begins_again():
     assert [len(tree) for tree in trees] == [6, 6, 4]
 
 
+def test_rows_stay_narrow_enough_for_a_mask():
+    context = tuple(range(1000))
+    trees = grow([(*context, 2000 + n) for n in range(3000)], most=10**6)
+    assert [len(tree) for tree in trees] == [2002, 2002, 1996]
+
+
 def test_a_sequence_longer_than_a_row_has_one_to_itself():
     trees = grow([(1,) * 9, (2,) * 3], most=4)
     assert sorted(len(tree) for tree in trees) == [3, 9]
