@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 
 from nucleate.probes.plan import Plan
 from nucleate.probes.scorer import Answers, answer_fully, asked_rows
+
+if TYPE_CHECKING:
+    from nucleate.probes.generation.sampling import Decoding
 
 
 class ModelView:
@@ -53,3 +57,11 @@ class ModelView:
         logits = asked_rows(self._model, ids_BT, every)(0, len(every))
         out: NDArray[np.float32] = torch.log_softmax(logits.float(), -1).cpu().numpy()
         return out.reshape(*rows.shape, -1)
+
+    def continuations(
+        self, prompts: Sequence[Sequence[int]], decoding: Decoding
+    ) -> list[list[int]]:
+        """Return sampled tokens after each prompt; equal seeds give equal tokens."""
+        from nucleate.probes.generation.sampling import sample
+
+        return sample(self._model, prompts, decoding)

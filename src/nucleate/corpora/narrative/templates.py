@@ -16,7 +16,7 @@ from nucleate.corpora.items import ContextPair
 GIRLS = ("Lily", "Sue", "Amy", "Mia", "Anna", "Emma", "Jane", "Lucy")
 BOYS = ("Tom", "Ben", "Tim", "Max", "Sam", "Jack", "Bob", "Leo")
 THINGS = ("ball", "doll", "hat", "book", "car", "cake", "kite", "cup", "bear", "boat")
-PLACES = ("box", "bag", "bed", "bath", "garden", "kitchen", "car", "shop")
+PLACES = ("box", "bag", "bed", "bath", "garden", "kitchen", "room", "shop")
 FILLERS = (
     "It was a sunny day.",
     "They were very happy.",
@@ -163,6 +163,25 @@ def template_pairs(each: int, *, seed: int = 0, prefix: str = "told_") -> list[C
             ContextPair(p.coherent, p.corrupted, p.region, f"{prefix}{p.condition}") for p in made
         ]
     return pairs
+
+
+def wrong_answers(pair: ContextPair) -> set[str]:
+    """Return the first words that would contradict the coherent context; none for causes.
+
+    >>> pair = template_pairs(1)[0]
+    >>> pair.region.split()[0].strip(".") in wrong_answers(pair)
+    False
+    """
+    kind = pair.condition.removeprefix("told_")
+    answer = pair.region.split()[0].strip(".")
+    said = {word.strip(".,") for word in pair.coherent.split()}
+    if kind == "pronoun_flip":
+        return {"he", "she"} - {answer}
+    if kind == "contradiction":
+        asked = [state for state in STATES if pair.coherent.endswith(state.question)]
+        return {word for s in asked for word in (s.fits_one, s.fits_other)} - {answer}
+    known = {"entity_swap": THINGS, "order_swap": PLACES}.get(kind, ())
+    return set(known) & said - {answer}
 
 
 def _two_people(rng: random.Random) -> tuple[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import numpy as np
+
 from nucleate.core import Level
 from nucleate.corpora.items import Choice, ContextPair, MinimalPair
 from nucleate.corpora.narrative.babi import BabiItem, babi_groups, babi_items
@@ -27,6 +29,8 @@ from nucleate.probes.behaviour.pairs import PairItems
 from nucleate.probes.coherence.fitting import Fitting, some
 from nucleate.probes.coherence.request import Parts, SuiteRequest
 from nucleate.probes.coherence.stories import Material, material
+from nucleate.probes.generation.probe import GenerationItems
+from nucleate.probes.generation.sampling import Decoding
 from nucleate.probes.registry import Probe, get_probe
 from nucleate.probes.scores.choices import BoxPairs, EndingGains, PairChoices
 from nucleate.probes.scores.composite import Composite, Kind
@@ -34,6 +38,9 @@ from nucleate.probes.scores.probes import NARRATIVE
 
 LONGEST = 384
 """Most tokens of one text of a pair, for the sake of the cost."""
+
+BEGINNING = 4
+"""Sentences of a story that a model goes on from."""
 
 FABLES, SIQA = "bigbench_understanding_fables", "siqa"
 
@@ -55,9 +62,10 @@ def parts(request: SuiteRequest) -> Parts:
         notes += more
         found += [part] if part else []
         kinds += own
-    part, more = _babi(request)
-    notes += more
-    found += [part] if part else []
+    for make_part in (_babi, _generation):
+        part, more = make_part(stories, request)
+        notes += more
+        found += [part] if part else []
     missing = sorted(set(GROUPS) - {kind.group for kind in kinds})
     if missing:
         notes.append(f"{NARRATIVE} is not measured: it lacks {', '.join(missing)}")
@@ -175,7 +183,7 @@ def _published_endings(request: SuiteRequest) -> dict[str, list[Choice]]:
     return {name: choices for name, choices in found.items() if choices}
 
 
-def _babi(request: SuiteRequest) -> tuple[tuple[Probe, Any] | None, list[str]]:
+def _babi(stories: Material, request: SuiteRequest) -> tuple[tuple[Probe, Any] | None, list[str]]:
     items = babi_items(_rows(request, "babi/*"))
     if not items:
         return None, ["babi is not measured: it is not in the data folder"]
@@ -203,6 +211,29 @@ def _babi(request: SuiteRequest) -> tuple[tuple[Probe, Any] | None, list[str]]:
         normalise=False,
     )
     return (choice_probe(asked), asked), notes
+
+
+def _generation(
+    stories: Material, request: SuiteRequest
+) -> tuple[tuple[Probe, Any] | None, list[str]]:
+    """Beginnings of stories, a few sentences each, and questions from templates."""
+    number = max(8, request.items // 8)
+    runs = [run for text in stories.prose for run in text.runs[:1] if len(run) >= 2 * BEGINNING]
+    begun = [(" ".join(run[:BEGINNING]), " ".join(run[BEGINNING:])) for run in runs]
+    room = request.context // 2
+    short = [pair for pair in begun if stories.tokens(pair[0]) <= room][:number]
+    if len(short) < 8:
+        return None, ["generation is not measured: too few stories have a short beginning"]
+    told, _ = _told(request)
+    few = told[:: max(1, len(told) // (4 * number))]
+    decoding = Decoding(length=min(64, request.context // 3), seed=request.seed)
+    items = GenerationItems(
+        short, few, request.tokenizer, context=request.context, decoding=decoding
+    )
+    people = {n: np.array(values)[np.isfinite(values)] for n, values in items.human.items()}
+    human = ", ".join(f"{name} {own.mean():.2f}" for name, own in people.items() if len(own))
+    notes = [f"generation: {len(short)} continuations, {decoding}; people's own: {human}"]
+    return (get_probe("generation"), items), notes
 
 
 def _rows(request: SuiteRequest, pattern: str) -> list[Row]:
