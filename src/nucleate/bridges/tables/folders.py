@@ -11,6 +11,7 @@ from nucleate.bridges.tables.mlflow import find_runs, mlflow_table
 from nucleate.bridges.tables.run_folder import read_run
 from nucleate.bridges.tables.tensorboard import events_table, find_events
 from nucleate.bridges.tables.trainer_state import find_state
+from nucleate.bridges.tables.wandb_log import find_logs, wandb_table
 from nucleate.core import CurveBook, DataError, UserError
 
 RUN = "run.json"
@@ -33,12 +34,8 @@ def resolve(folder: Path) -> Source | None:
         return mlflow_table(runs, folder)
     if (folder / "mlflow.db").is_file():
         return folder / "mlflow.db"
-    if next(folder.glob("*.wandb"), None) or next(folder.glob("run-*/*.wandb"), None):
-        raise DataError(
-            "W&B's own log cannot be read here",
-            where=folder,
-            fix="export it: wandb.Api().run(PATH).history().to_csv('run.csv')",
-        )
+    if logs := find_logs(folder):
+        return wandb_table(logs, folder)
     if results := find_results(folder):
         return results_table(results, folder)
     if events := find_events(folder):

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 from nucleate.bridges.tables.streams import HEAD, encoding_of, head_of
+from nucleate.bridges.tables.wandb_log import MAGIC
 from nucleate.core import DataError
 
 _FOREIGN = (
@@ -22,12 +23,13 @@ _FOREIGN = (
     (b"\xfd7zXZ", "a file packed with xz"),
     (b"%PDF", "a PDF"),
     (b"\x89PNG", "a picture"),
-    (b":W&B", "W&B's own log"),
 )
 
 
 def format_of(path: Path) -> str:
-    """Return ``parquet``, ``npz``, ``sqlite``, ``events``, ``json``, ``jsonlines``, ``delimited``.
+    """Return ``parquet``, ``npz``, ``sqlite``, ``events``, ``wandb``, ``json``, ``jsonlines`` …
+
+    The last is ``delimited``.
 
     Raises:
         DataError: The file is missing, empty, or of a format that holds no table of metrics.
@@ -41,6 +43,8 @@ def format_of(path: Path) -> str:
         return "sqlite"
     if b"brain.Event:" in head[:64]:
         return "events"
+    if head.startswith(MAGIC):
+        return "wandb"
     if head.startswith(b"PK\x03\x04"):
         return _archive(path)
     kind = next((kind for magic, kind in _FOREIGN if head.startswith(magic)), "")

@@ -22,6 +22,7 @@ from nucleate.bridges.tables.parquet import read_parquet
 from nucleate.bridges.tables.tensorboard import events_table
 from nucleate.bridges.tables.trainer_state import is_trainer_state, trainer_table
 from nucleate.bridges.tables.wandb import as_chart_export
+from nucleate.bridges.tables.wandb_log import wandb_table
 from nucleate.core import Curve, CurveBook, DataError, UserError
 
 _T = TypeVar("_T")
@@ -38,8 +39,8 @@ def read_book(
 
     Args:
         path: CSV, TSV, JSON lines (each also gzipped), JSON, Parquet, npz, ``trainer_state.json``,
-            TensorBoard event files, exports of W&B, MLflow and trackio and the stores of the
-            latter two, results of lm-evaluation-harness, a run folder, or a folder of these.
+            TensorBoard event files, exports of W&B, MLflow and trackio and their local stores,
+            results of lm-evaluation-harness, a run folder, or a folder of these.
         columns: Columns to use instead of those that would be recognised.
         metrics, runs: Shell patterns of what to keep (empty: everything).
 
@@ -122,6 +123,8 @@ def _table(path: Path, choice: ColumnChoice) -> Table:
         return read_database(path)
     if kind == "events":
         return events_table([path], path)
+    if kind == "wandb":
+        return wandb_table([path], path)
     readers = {
         "parquet": read_parquet,
         "npz": read_arrays,

@@ -322,11 +322,3 @@ def test_a_damaged_run_folder_is_a_line(tmp_path):
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(RunFolderError):
         read_book(tmp_path)
-
-
-def test_wandb_own_log_names_the_export(tmp_path):
-    (tmp_path / "run-abc.wandb").write_bytes(b":W&B\0\0\0")
-    with pytest.raises(UserError, match="W&B's own log"):
-        read_book(tmp_path)
-    with pytest.raises(UserError, match="W&B's own log"):
-        read_book(tmp_path / "run-abc.wandb")
