@@ -18,7 +18,7 @@ from nucleate.corpora.ngrams import NgramModel
 from nucleate.corpora.tokenizer import begin_token, encode
 from nucleate.probes.baseline import NgramView
 from nucleate.probes.behaviour.choice import ChoiceItems
-from nucleate.probes.scorer import Plan
+from nucleate.probes.plan import Plan
 from nucleate.probes.suites import Suite
 
 SAMPLE_TOKENS = 1_000_000
@@ -63,15 +63,35 @@ class UniformView:
         return np.zeros(int(plan.offsets[-1]), dtype=bool)
 
 
+class _Once:
+    """A view that is asked about each plan once, however many probes share it."""
+
+    def __init__(self, view: Any) -> None:
+        self._view, self._known = view, dict[tuple[str, int], tuple[Plan, NDArray[Any]]]()
+
+    def answers(self, plan: Plan) -> NDArray[np.float64]:
+        return self._ask("answers", plan)
+
+    def greedy(self, plan: Plan) -> NDArray[np.bool_]:
+        return self._ask("greedy", plan)
+
+    def _ask(self, what: str, plan: Plan) -> NDArray[Any]:
+        key = (what, id(plan))
+        if key not in self._known:
+            self._known[key] = (plan, getattr(self._view, what)(plan))
+        return self._known[key][1]
+
+
 def baseline_readings(suite: Suite, view: Any) -> dict[str, Reading]:
     """Measure with a baseline view whatever of a suite it can answer, by metric.
 
     A part that needs more than log-probabilities of tokens is left out.
     """
     found: dict[str, Reading] = {}
+    once = _Once(view)
     for probe, items in suite.parts:
         try:
-            readings = list(probe.measure(view, items))
+            readings = list(probe.measure(once, items))
         except (AttributeError, NotImplementedError):
             continue
         found.update((reading.metric, reading) for reading in readings)
