@@ -25,11 +25,11 @@ HUGE = 30.0
 HUGE_ALONE = 1e6
 """Absolute value that no weight of a language model has."""
 
-SHORTER = 0.02
+SHORTER = 0.05
 """Share of its length that the path must lose before its order is called wrong."""
 
-ASTRAY = 2.0
-"""How many times farther from both neighbours than these are from each other is off the path."""
+FAR = 1.5
+"""A checkpoint this many longest legs away from all the others is strange."""
 
 Distances = NDArray[np.float64]
 
@@ -84,8 +84,13 @@ def order_findings(names: Sequence[str], distances: Distances) -> list[Finding]:
         names: In the order that the series claims.
         distances: Between the weights of each two, shape ``(n, n)``.
     """
-    found, order = [], list(range(len(names)))
-    while best := _exchange(distances[np.ix_(order, order)]):
+    strange = _strange(distances)
+    found = [_stranger(names[k]) for k in strange]
+    order = [k for k in range(len(names)) if k not in strange]
+    for _ in names:  # more exchanges than checkpoints would be no order at all
+        best = _exchange(distances[np.ix_(order, order)])
+        if best is None:
+            break
         i, j = best
         pair = (names[order[i]], names[order[j]])
         order[i], order[j] = order[j], order[i]
@@ -94,14 +99,12 @@ def order_findings(names: Sequence[str], distances: Distances) -> list[Finding]:
             "stands"
         )
         found.append(Finding("swapped", pair, pair, text))
-        if len(found) > len(names):
-            break
-    gone = {name for finding in found for name in finding.names}
-    for name in _astray([names[n] for n in order], distances[np.ix_(order, order)]):
-        if name not in gone:
-            text = f"{name} does not lie on the path of the others: it may be of another run"
-            found.append(Finding("off the path", (name,), (name,), text))
     return found
+
+
+def _stranger(name: str) -> Finding:
+    text = f"{name} lies far from the path of the others: it may be of another run"
+    return Finding("off the path", (name,), (name,), text)
 
 
 def _exchange(distances: Distances) -> tuple[int, int] | None:
@@ -119,12 +122,14 @@ def _exchange(distances: Distances) -> tuple[int, int] | None:
     return best
 
 
-def _astray(names: Sequence[str], distances: Distances) -> list[str]:
-    out = []
-    for k in range(1, len(names) - 1):
-        across = distances[k - 1, k + 1]
-        if across > 0 and min(distances[k - 1, k], distances[k, k + 1]) > ASTRAY * across:
-            out.append(names[k])
+def _strange(distances: Distances) -> list[int]:
+    """Return the positions, ends excepted, that are far from every other one."""
+    n, out = len(distances), []
+    for k in range(1, n - 1):
+        others = [m for m in range(n) if m != k]
+        longest = max(float(distances[a, b]) for a, b in itertools.pairwise(others))
+        if longest > 0 and min(float(distances[k, m]) for m in others) > FAR * longest:
+            out.append(k)
     return out
 
 
