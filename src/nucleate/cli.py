@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 a defect of ours, 2 a mistake in the input, 130 interrupte
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -236,7 +237,9 @@ def scan(
     revisions: Annotated[
         str, typer.Option(metavar="PATTERN", help="Take these checkpoints: 'step*'.")
     ] = "",
-    suite: Annotated[str, typer.Option(help="coherence, text or story.")] = "coherence",
+    suite: Annotated[
+        str, typer.Option(help="coherence, text, story; auto chooses by the series.")
+    ] = "auto",
     data: Annotated[
         Path | None, typer.Option(help="Folder of evaluation data ($NUCLEATE_DATA).")
     ] = None,
@@ -288,6 +291,7 @@ def scan(
                 out=folder,
                 device=device,
                 worker=_workers(workers, ray),
+                threads=max(1, (os.cpu_count() or 1) // workers) if ray or workers > 1 else 0,
                 listener=view,
                 command=["nucleate", *sys.argv[1:]],
                 **settings,

@@ -16,6 +16,7 @@ from nucleate.observe.environment import environment
 from nucleate.observe.scanning.job import Job, open_series, pick_device, prepare
 from nucleate.observe.scanning.recorder import CHECKING, Recorder
 from nucleate.observe.scanning.settings import ScanSettings
+from nucleate.observe.scanning.suites import choose_suite
 from nucleate.observe.scanning.survey import FILE as MEMORY
 from nucleate.observe.scanning.survey import add_sketches, survey
 from nucleate.observe.scanning.work import Outcome, Worker, work_here
@@ -83,6 +84,7 @@ def scan(
     wish = validate(ScanSettings, {"source": str(source), **settings}, where="scan")
     chosen = pick_device(device)
     series = open_series(wish)
+    wish = choose_suite(wish, series)
     job, tokenizer = prepare(wish, series, chosen)
     if threads:
         job = Job(job.suite, job.device, job.bf16, threads, job.flops)

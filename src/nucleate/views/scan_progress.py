@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from nucleate.core import Reading
+from nucleate.core import Reading, measure_of
 from nucleate.core.units import seconds
-from nucleate.views.labels import number
+from nucleate.views.labels import number, stem_of
+from nucleate.views.scan_scores import BESIDE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,12 +88,7 @@ class ScanView:
         self._parts_done = float(self._done)
         self._advance(f"scored {member.name}", self._done, self._total)
         if self._bar is None:
-            scores = " ".join(
-                f"{reading.level} {number(reading.value)}"
-                for reading in readings
-                if reading.metric.rpartition(".")[0] in self._primary
-                and not reading.metric.endswith((".margin", ".se"))
-            )
+            scores = _scores(readings, self._primary)
             rate = (time.monotonic() - self._begin) / self._done
             left = f"left {seconds(rate * (self._total - self._done))}"
             parts = (f"{self._done}/{self._total}", member.name, f"{seconds(took)}", left, scores)
@@ -113,6 +109,22 @@ class ScanView:
             return
         console = self._bar.console if self._bar is not None else self._console
         console.print(" ".join(text.split()), markup=False, highlight=False, soft_wrap=True)
+
+
+def _scores(readings: Sequence[Reading], primary: frozenset[str]) -> str:
+    """Return the value that stands for each level, in the order of the suite."""
+    best: dict[str, Reading] = {}
+    for reading in readings:
+        stem = stem_of(reading.metric)
+        before = best.get(stem)
+        if stem in primary and (before is None or _rank(reading) < _rank(before)):
+            best[stem] = reading
+    return " ".join(f"{reading.level} {number(reading.value)}" for reading in best.values())
+
+
+def _rank(reading: Reading) -> int:
+    measure = measure_of(reading.metric)
+    return BESIDE.index(measure) if measure in BESIDE else len(BESIDE)
 
 
 def _progress(console: Console) -> Progress:

@@ -9,7 +9,7 @@ from pydantic import Field
 from nucleate.core import Level
 from nucleate.core.settings import Settings
 
-SuiteName = Literal["coherence", "text", "story"]
+SuiteName = Literal["auto", "coherence", "text", "story"]
 
 ITEMS = {"coherence": 100, "text": 160, "story": 160}
 """Items of each set where nothing is said: small enough for a whole ladder in a night."""
@@ -21,7 +21,8 @@ class ScanSettings(Settings):
     Attributes:
         source: Folder, file or ``org/model``.
         revisions: Pattern of the checkpoints to take; empty for all that name a step.
-        suite: Which suite to ask.
+        suite: Which suite to ask; ``auto`` is ``story`` for runs on the story world, ``text`` where
+            texts are given, ``coherence`` otherwise.
         items: Most items of one set; None for the suite's own number.
         context: Longest sequence in tokens; None for 512, or less where the model reads less.
         levels: Only these levels (``coherence`` only); empty for all.
@@ -35,7 +36,7 @@ class ScanSettings(Settings):
 
     source: str
     revisions: str = ""
-    suite: SuiteName = "coherence"
+    suite: SuiteName = "auto"
     items: int | None = Field(default=None, ge=8, le=1_000_000)
     context: int | None = Field(default=None, ge=16, le=1_000_000)
     levels: tuple[Level, ...] = ()

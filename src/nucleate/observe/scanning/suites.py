@@ -53,6 +53,20 @@ def build_suite(settings: ScanSettings, series: Series, tokenizer: Any, longest:
     )
 
 
+def choose_suite(settings: ScanSettings, series: Series) -> ScanSettings:
+    """Return the settings with ``auto`` replaced by the suite that fits the series."""
+    from nucleate.store import Run
+
+    if settings.suite != "auto":
+        return settings
+    corpus: dict[str, Any] = {}
+    if series.run is not None:
+        corpus = dict(Run.open(series.run).manifest.recipe.get("corpus") or {})
+    story = corpus.get("kind") == "story_world"
+    chosen = "text" if settings.texts else "story" if story else "coherence"
+    return settings.model_copy(update={"suite": chosen})
+
+
 def _text(settings: ScanSettings, tokenizer: Any, items: int, context: int) -> Suite:
     import numpy as np
 
