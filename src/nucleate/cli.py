@@ -5,8 +5,6 @@ Exit codes: 0 done, 1 a defect of ours, 2 a mistake in the input, 130 interrupte
 
 from __future__ import annotations
 
-import os
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nucleate.bridges.lm_eval.commands import commands as suite_commands
+from nucleate.cli_scan import scan
 
 if TYPE_CHECKING:
-    from nucleate.observe.scanning.work import Worker
     from nucleate.train.recipe import Recipe
 
 app = typer.Typer(
@@ -228,88 +226,7 @@ def detect(
     show_findings(select(book, metrics=metric or [], runs=run_filter or []), wish)
 
 
-@app.command()
-def scan(
-    source: Annotated[
-        str,
-        typer.Argument(metavar="MODEL_OR_DIR", help="Folder of checkpoints, or org/model."),
-    ],
-    revisions: Annotated[
-        str, typer.Option(metavar="PATTERN", help="Take these checkpoints: 'step*'.")
-    ] = "",
-    suite: Annotated[
-        str, typer.Option(help="coherence, text, story; auto chooses by the series.")
-    ] = "auto",
-    data: Annotated[
-        Path | None, typer.Option(help="Folder of evaluation data ($NUCLEATE_DATA).")
-    ] = None,
-    text: Annotated[
-        list[str] | None, typer.Option("--text", help="With --suite text: held-out texts.")
-    ] = None,
-    items: Annotated[int | None, typer.Option(min=8, help="Most items of one set.")] = None,
-    context: Annotated[
-        int | None, typer.Option(min=16, help="Longest sequence, in tokens.")
-    ] = None,
-    levels: Annotated[
-        str, typer.Option(metavar="LEVELS", help="Only these levels: syntax,narrative.")
-    ] = "",
-    tokenizer: Annotated[
-        str, typer.Option(metavar="PATH", help="Tokenizer, where none lies with the checkpoints.")
-    ] = "",
-    tokens_per_step: Annotated[
-        float | None, typer.Option("--tokens-per-step", help="Training tokens of one step.")
-    ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
-    ray: Annotated[bool, typer.Option("--ray", help="Work on a Ray cluster.")] = False,
-    bf16: Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    out: Out = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
-    quiet: Quiet = False,
-) -> None:
-    """Measure every checkpoint of a finished series; called again, it goes on where it was."""
-    from nucleate.observe.scan import scan as measure
-    from nucleate.views.scan_progress import ScanView
-
-    folder = out or Path("runs") / f"scan-{Path(source).resolve().name}"
-    settings = {
-        "revisions": revisions,
-        "suite": suite,
-        "items": items,
-        "context": context,
-        "levels": [level for level in levels.split(",") if level],
-        "data": str(data) if data else "",
-        "texts": text or [],
-        "tokens_per_step": tokens_per_step,
-        "tokenizer": tokenizer,
-        "bf16": bf16,
-    }
-    with ScanView(quiet=quiet or as_json) as view:
-        try:
-            measure(
-                source,
-                out=folder,
-                device=device,
-                worker=_workers(workers, ray),
-                threads=max(1, (os.cpu_count() or 1) // workers) if ray or workers > 1 else 0,
-                listener=view,
-                command=["nucleate", *sys.argv[1:]],
-                **settings,
-            )
-        except KeyboardInterrupt:
-            again = shlex.join(["nucleate", *sys.argv[1:]])
-            raise Interrupted(folder, again) from None
-    if as_json:
-        from nucleate.views.scan_data import print_json
-
-        print_json(folder)
-        return
-    from nucleate.store import Run
-    from nucleate.views.report import write_report
-    from nucleate.views.scan_terminal import scan_summary
-
-    page = write_report(folder)
-    scan_summary(Run.open(folder), report=page)
+app.command()(scan)
 
 
 @app.command()
@@ -339,18 +256,6 @@ def table(
     from nucleate.views.studytable import print_study_table
 
     print_study_table(runs, patterns=metric or [], markdown=markdown)
-
-
-def _workers(number: int, ray: bool) -> Worker | None:
-    if ray:
-        from nucleate.bridges.ray_pool import RayWorkers
-
-        return RayWorkers(number)
-    if number > 1:
-        from nucleate.observe.scanning.work import ProcessWorkers
-
-        return ProcessWorkers(number)
-    return None
 
 
 def _recipe(path: Path | None, text: list[str], field: str, changes: dict[str, Any]) -> Recipe:
@@ -411,9 +316,8 @@ def _free_folder(wish: Path) -> Path:
 class Interrupted(Exception):  # noqa: N818 (it is no error)
     """Ctrl-C was pressed and the run can go on."""
 
-    def __init__(self, folder: Path, again: str = "") -> None:
-        again = again or f"nucleate train --resume {folder}"
-        super().__init__(f"interrupted; go on with: {again}")
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"interrupted; go on with: nucleate train --resume {folder}")
 
 
 def main() -> None:

@@ -158,8 +158,8 @@ def _tokens_per_step(found: Sequence[Found], source: str) -> tuple[float | None,
         if each.at.step and each.at.rounded_tokens
     ]
     if rounded:  # names round; the largest number is rounded least
-        step, tokens = max(rounded)
-        return tokens / step, f"{tokens / step:,.0f} tokens per step, from the last one's name"
+        last, about = max(rounded)
+        return about / last, f"{about / last:,.0f} tokens per step, from the last one's name"
     return None, ""
 
 

@@ -69,7 +69,7 @@ def fetch(member: Member, *, weights: bool = True) -> Member:
 
 def _download(member: Member, patterns: list[str]) -> Path:
     import huggingface_hub
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     try:

@@ -87,7 +87,7 @@ def llama2c_tokenizer(pieces: Pieces) -> Any:
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(
         replacement=BLANK, prepend_scheme="always", split=False
     )
-    parts = [decoders.Replace(BLANK, " ")]
+    parts: list[Any] = [decoders.Replace(BLANK, " ")]
     parts += [decoders.ByteFallback()] if bytes_known else []
     parts += [decoders.Fuse(), decoders.Strip(" ", 1, 0)]
     tokenizer.decoder = decoders.Sequence(parts)

@@ -6,6 +6,7 @@ import pickle
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from nucleate.models.series import Member
 from nucleate.models.series.sketch import Sketch
 from nucleate.observe.scanning.engine import Ahead, Answer, Engine, Ready, make_ready
 from nucleate.observe.scanning.job import Job
-from nucleate.probes.registry import get_probe
+from nucleate.probes.registry import Probe
 from nucleate.probes.suites import Suite
 
 
@@ -103,6 +104,7 @@ class ProcessWorkers:
         )
         running: set[Future[Outcome]] = set()
         try:
+            pool.submit(_ready).result()  # a process that cannot begin says so here
             for task in tasks:
                 running.add(pool.submit(complete, task))
                 if len(running) > self.number:  # one is always waiting for a free worker
@@ -111,6 +113,13 @@ class ProcessWorkers:
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
+        except BrokenProcessPool as error:
+            raise UserError(
+                "a worker process died",
+                got=str(error),
+                expected="enough memory for every worker",
+                fix="use fewer --workers; what is done is kept",
+            ) from None
         finally:
             processes = list((pool._processes or {}).values())
             pool.shutdown(wait=False, cancel_futures=True)
@@ -119,12 +128,13 @@ class ProcessWorkers:
 
 
 def pack_job(job: Job) -> bytes:
-    """Return a job as bytes that another process can unpack; probes travel by name.
+    """Return a job as bytes that another process can unpack, items once each.
 
     Raises:
         UserError: The items of a probe cannot be sent to another process.
     """
-    parts = tuple((probe.name, items) for probe, items in job.suite.parts)
+    # Not the probe itself: its cost may be a lambda, and no worker asks for it.
+    parts = tuple((p.name, p.level, p.unit, p.measure, items) for p, items in job.suite.parts)
     suite = job.suite
     state = (suite.name, parts, dict(suite.primary), suite.notes)
     try:
@@ -138,11 +148,22 @@ def pack_job(job: Job) -> bytes:
 def unpack_job(content: bytes) -> Job:
     """Return the job that `pack_job` packed."""
     (name, parts, primary, notes), device, bf16, threads, flops = pickle.loads(content)
-    suite = Suite(name, tuple((get_probe(p), items) for p, items in parts), primary, notes)
-    return Job(suite, device, bf16, threads, flops)
+    probes = tuple(
+        (Probe(own, level, unit, _no_cost, measure), items)
+        for own, level, unit, measure, items in parts
+    )
+    return Job(Suite(name, probes, primary, notes), device, bf16, threads, flops)
+
+
+def _no_cost(items: Any) -> int:
+    return 0
 
 
 _engine: Engine | None = None
+
+
+def _ready() -> bool:
+    return _engine is not None
 
 
 def start_worker(content: bytes) -> None:
