@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nucleate.bridges.lm_eval.commands import commands as suite_commands
-from nucleate.cli_scan import scan
+from nucleate.cli_scan import Interrupted, scan
 
 if TYPE_CHECKING:
     from nucleate.train.recipe import Recipe
@@ -292,7 +292,7 @@ def _train(recipe: Recipe, folder: Path, *, quiet: bool, resume: bool = False) -
             command = ["nucleate", *sys.argv[1:]]
             return run(recipe, folder, listener=tracker, resume=resume, command=command)
         except KeyboardInterrupt:
-            raise Interrupted(folder) from None
+            raise Interrupted(f"nucleate train --resume {folder}") from None
 
 
 def _finish(folder: Path) -> None:
@@ -311,13 +311,6 @@ def _free_folder(wish: Path) -> Path:
         number += 1
         folder = wish.with_name(f"{wish.name}-{number}")
     return folder
-
-
-class Interrupted(Exception):  # noqa: N818 (it is no error)
-    """Ctrl-C was pressed and the run can go on."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(f"interrupted; go on with: nucleate train --resume {folder}")
 
 
 def main() -> None:

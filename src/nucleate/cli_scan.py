@@ -17,6 +17,13 @@ Out = Annotated[Path | None, typer.Option("--out", help="Run folder to write.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print results only.")]
 
 
+class Interrupted(Exception):  # noqa: N818 (it is no error)
+    """Ctrl-C was pressed, and a command goes on where it was."""
+
+    def __init__(self, again: str) -> None:
+        super().__init__(f"interrupted; go on with: {again}")
+
+
 def scan(
     source: Annotated[
         str,
@@ -86,7 +93,7 @@ def scan(
             )
         except KeyboardInterrupt:
             again = shlex.join(["nucleate", *sys.argv[1:]])
-            raise KeyboardInterrupt(f"interrupted; go on with: {again}") from None
+            raise Interrupted(again) from None
     if as_json:
         from nucleate.views.scan_data import print_json
 
