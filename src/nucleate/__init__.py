@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nucleate.detect import transitions
+    from nucleate.observe.scan import scan
     from nucleate.observe.watch import watch
     from nucleate.store import Run
 
@@ -17,11 +18,12 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Run": "nucleate.store",
+    "scan": "nucleate.observe.scan",
     "transitions": "nucleate.detect",
     "watch": "nucleate.observe.watch",
 }
 
-__all__ = ["Run", "__version__", "transitions", "watch"]
+__all__ = ["Run", "__version__", "scan", "transitions", "watch"]
 
 
 def __getattr__(name: str) -> Any:

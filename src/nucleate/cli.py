@@ -143,9 +143,12 @@ def report(
 def show(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
     """Print what a run shows: transitions, phases, and what is not sharp."""
     from nucleate.store import Run
+    from nucleate.views.scan_scores import is_scan
+    from nucleate.views.scan_terminal import scan_summary
     from nucleate.views.terminal import summary
 
-    summary(Run.open(run))
+    opened = Run.open(run)
+    (scan_summary if is_scan(opened) else summary)(opened)
 
 
 @app.command()

@@ -118,6 +118,9 @@ def reproduce(manifest: Manifest) -> Reproduction:
     if isinstance(recorded, str) and recorded.strip():
         words = f"With {version} and the environment below, this is the command of this run:"
         return Reproduction(words, recorded)
+    if "scan" in manifest.recipe:
+        words = f"With {version}, a call of nucleate.scan with the settings below does it again."
+        return Reproduction(words, "")
     words = f"Save the recipe below as recipe.yaml; then, with {version} and the same environment:"
     return Reproduction(words, "nucleate train recipe.yaml")
 
