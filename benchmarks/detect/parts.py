@@ -42,9 +42,11 @@ class Truth:
 def draw_place(rng: Rng, grid: Grid, width: float) -> float:
     """Draw log10(step) of a change with four readings before and after its 10–90 % extent."""
     x = grid.x[grid.there]
-    low, high = x[4] + width / 2, x[-5] - width / 2
+    low, high = max(x[4] + width / 2, x[0] + 0.3), min(x[-5] - width / 2, x[-1] - 0.15)
+    if high <= low:
+        raise DoesNotFitError("the readings leave no room for a before and an after")
     for _ in range(100):
-        place = rng.uniform(max(low, x[0] + 0.3), min(high, x[-1] - 0.15))
+        place = rng.uniform(low, high)
         if grid.dense and rng.random() < 0.5:
             place = np.log10(rng.uniform(10.0 ** (x[0] + 1.0), 10.0 ** (x[-1] - 0.15)))
         after = int(np.searchsorted(x, place))

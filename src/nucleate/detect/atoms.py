@@ -1,8 +1,9 @@
 """Shapes that a curve may contain on top of its smooth trend.
 
-Events (steps, cliffs, kinks) are what the detector looks for; nuisances (broad sigmoids, ramps at
-the end of a learning-rate schedule) are smooth changes that the null may use; excursions (spikes,
-restarts) leave the trend and come back. x is log10(step); widths are 10–90 % widths in decades.
+Events (steps, cliffs, kinks) are what the detector looks for; nuisances (broad sigmoids,
+relaxations, the bends and ramps of a learning-rate schedule) are smooth changes that the null may
+use; excursions (spikes, restarts) leave the trend and come back. x is log10(step); widths are
+10–90 % widths in decades.
 """
 
 from __future__ import annotations
@@ -86,11 +87,14 @@ class Dictionary:
         centre: Location of each atom in log10(step), shape ``(d,)``.
         forms: Their shapes.
         shape: Values, shape ``(d, n)``.
+        log_prior: Log prior probability of each, shape ``(d,)``: steps and kinks are as likely, and
+            among either all places and forms are.
     """
 
     centre: Array
     forms: tuple[Form, ...]
     shape: Array
+    log_prior: Array
 
 
 def sigmoid(x: Array, centre: Array, width: Array) -> Array:
@@ -130,7 +134,9 @@ def events(x: Array, max_width: float) -> Dictionary:
         centres.append(where)
         forms.extend([form] * where.size)
         shapes.append(form.evaluate(x, where))
-    return Dictionary(np.concatenate(centres), tuple(forms), np.concatenate(shapes))
+    kink = np.array([form.kind == "hinge" for form in forms], dtype=bool)
+    share = np.where(kink, 0.5 / max(kink.sum(), 1), 0.5 / max((~kink).sum(), 1))
+    return Dictionary(np.concatenate(centres), tuple(forms), np.concatenate(shapes), np.log(share))
 
 
 def _step_places(x: Array, form: Form, margin: int = 3) -> Array:
@@ -146,14 +152,56 @@ def _kink_places(x: Array, margin: int = 4, clearance: float = 0.3) -> Array:
     return np.asarray(where[(where > x[0] + clearance) & (where < x[-1] - clearance)])
 
 
-def nuisances(x: Array) -> Array:
-    """Return smooth changes that the null may contain: broad sigmoids, late ramps; ``(d, n)``."""
+@dataclass(frozen=True, slots=True)
+class Smooth:
+    """Smooth changes that the null may contain.
+
+    Attributes:
+        shape: Values, shape ``(d, n)``.
+        log_prior: Log prior probability of each, shape ``(d,)``; with `BARE` they sum to one.
+    """
+
+    shape: Array
+    log_prior: Array
+
+
+BARE = 0.3
+"""Prior probability that the null contains none of these shapes, only its Gaussian process."""
+
+
+def nuisances(x: Array) -> Smooth:
+    """Return broad sigmoids, late ramps, warm-ups and relaxations on the grid x, shape ``(n,)``."""
+    families = ((_broad(x), 0.3), (_warm_ups(x), 0.2), (_relaxations(x), 0.2))
+    shape = np.concatenate([each for each, _ in families])
+    prior = np.concatenate([np.full(len(each), share / len(each)) for each, share in families])
+    return Smooth(shape, np.log(prior))
+
+
+def _broad(x: Array) -> Array:
+    """Return broad sigmoids, and what learning-rate decay (WSD, linear, cosine) does at the end."""
     span = x[-1] - x[0]
     # Half a thousandth of slack: the count must not depend on rounding in the last digit.
     where = np.linspace(x[0] + 0.1, x[-1] - 0.1, max(4, int(span / 0.2 + 5e-4)))
     centre, width = np.repeat(where, BROAD.size), np.tile(BROAD, where.size)
     fraction = 10.0 ** (x - x[-1])
     onset = np.array([0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9])
-    # Learning-rate decay (WSD, linear, cosine) lowers the loss over the last part of training.
     ramps = np.maximum(0.0, fraction[None, :] - onset[:, None])
     return np.concatenate([sigmoid(x, centre, width), ramps])
+
+
+def _warm_ups(x: Array) -> Array:
+    """Return log10 of the training time under a linear warm-up that ends at various places.
+
+    A learning rate that rises linearly until W makes t ≤ W worth t²/2W of full training, and later
+    t worth t − W/2: a power law of training time bends there, more gently than a kink.
+    """
+    ends = np.linspace(x[0] + 0.3, x[-1] - 0.2, max(2, int((x[-1] - x[0]) / 0.15 + 5e-4)))
+    share = 10.0 ** (x[None, :] - ends[:, None])
+    return np.asarray(np.log10(np.where(share < 1.0, share**2 / 2.0, np.maximum(share, 1) - 0.5)))
+
+
+def _relaxations(x: Array) -> Array:
+    """Return exponential and stretched-exponential approaches to a limit, of various times."""
+    ends = np.linspace(x[0] - 0.2, x[-1] + 0.2, max(4, int((x[-1] - x[0]) / 0.2 + 5e-4)))
+    time = np.clip(x[None, :] - ends[:, None], -5.0, 3.0)
+    return np.concatenate([np.exp(-(10.0 ** (power * time))) for power in (1.0, 0.6)])

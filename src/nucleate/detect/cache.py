@@ -32,21 +32,21 @@ class GridCache:
         self._changes: dict[bytes, ChangeTest] = {}
 
     def calibration(self, series: Series) -> Calibration:
-        """Return the grid of a series with its null distributions."""
-        # Only distances matter, so that rescaled axes give the same answer to the last bit.
-        relative = np.round(series.x - series.x[0], 9)
-        parts = (relative, series.base, series.known_nk)
-        averaged = series.dense is not None and series.dense.x.size > AVERAGED * series.x.size
-        key = b"|".join(b"" if part is None else part.tobytes() for part in parts)
-        key += bytes([averaged])
+        """Return the grid of a series with its null distribution."""
+        key = grid_key(series)
         if key not in self._calibrations:
-            rhos = RHOS[:2] if averaged else RHOS
+            relative = np.round(series.x - series.x[0], 9)
+            rhos = tuple(RHOS)[:2] if _averaged(series) else tuple(RHOS)
             grid = Grid(relative, self.max_width, series.base, series.known_nk, rhos)
             self._calibrations[key] = Calibration(grid, self.seed, self.num_simulations)
             if len(self._calibrations) > MAX_GRIDS:
                 self._calibrations.popitem(last=False)
         self._calibrations.move_to_end(key)
         return self._calibrations[key]
+
+    def grid(self, series: Series) -> Grid:
+        """Return the grid of a series."""
+        return self.calibration(series).grid
 
     def change(self, x: Array) -> ChangeTest:
         """Return the test of overall change on x."""
@@ -55,3 +55,19 @@ class GridCache:
         if key not in self._changes:
             self._changes[key] = ChangeTest(relative, self.seed, self.num_simulations)
         return self._changes[key]
+
+
+def grid_key(series: Series) -> bytes:
+    """Return what a grid depends on, as bytes: equal for series that share one.
+
+    Only distances matter, so that rescaled axes give the same answer to the last bit.
+    """
+    if not series.x.size:
+        return b""
+    parts = (np.round(series.x - series.x[0], 9), series.base, series.known_nk)
+    key = b"|".join(b"" if part is None else part.tobytes() for part in parts)
+    return key + bytes([_averaged(series)])
+
+
+def _averaged(series: Series) -> bool:
+    return series.dense is not None and series.dense.x.size > AVERAGED * series.x.size

@@ -1,4 +1,4 @@
-"""p-values by Monte Carlo of the maximum over the same dictionary, grid and settings.
+"""p-values by Monte Carlo of the same statistic, with the same dictionary, grid and settings.
 
 The location of a change does not exist under the null, so chi-square tables are wrong (Davies).
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleate.detect.covariance import neighbours
 from nucleate.detect.likelihood import Grid
 
 Array = NDArray[np.float64]
@@ -18,33 +17,42 @@ SMALLEST_P = 1e-5
 
 
 class Calibration:
-    """Null distributions on one grid, simulated when first needed and shared by its curves."""
+    """The null distribution on one grid, simulated when first needed and shared by its curves.
+
+    Curves are drawn from the prior of the null: a trend, a correlation and an unevenness of the
+    noise are drawn for each. Conditioning on the trend that fits a curve best would be conservative
+    exactly where it matters: a curve with a step is best fitted by a trend that bends a lot.
+    """
 
     def __init__(self, grid: Grid, seed: int, num_simulations: int) -> None:
         self.grid = grid
         self.seed = seed
         self.num_simulations = num_simulations
-        self._tables: dict[int, Array] = {}
+        self._table: Array | None = None
 
-    def p_value(self, statistic: float, null_hyper: int) -> float:
-        """Return P(maximum ≥ statistic) under the fitted null setting `null_hyper`.
+    def p_value(self, statistic: float) -> float:
+        """Return P(log evidence ratio ≥ statistic) on smooth curves."""
+        return tail_probability(self.table(), statistic)
 
-        It is 1, without simulation, when the event fits no better than the null.
-        """
-        if statistic <= 0.0:
-            return 1.0
-        return tail_probability(self.table(null_hyper), statistic)
+    def table(self) -> Array:
+        """Return sorted log evidence ratios of simulated smooth curves, ``(num_simulations,)``."""
+        if self._table is None:
+            rng = np.random.default_rng([self.seed, 1])
+            curves = self._draw(rng)
+            fit = self.grid.fit(curves / curves.std(axis=0), dtype=np.float32)
+            self._table = np.sort(fit.event - fit.null)
+        return self._table
 
-    def table(self, null_hyper: int) -> Array:
-        """Return sorted simulated maxima, shape ``(num_simulations,)``."""
-        if null_hyper not in self._tables:
-            # The generator depends on the setting only, not on which curve asked first.
-            rng = np.random.default_rng([self.seed, null_hyper])
-            colour = self.grid.whitenings[null_hyper].colour_nn
-            curves = colour @ rng.standard_normal((self.grid.x.size, self.num_simulations))
-            fit = self.grid.fit(curves, settings=neighbours(self.grid.hypers, null_hyper))
-            self._tables[null_hyper] = np.sort(fit.event - fit.null)
-        return self._tables[null_hyper]
+    def _draw(self, rng: np.random.Generator) -> Array:
+        """Return smooth curves drawn from the prior, shape ``(n, num_simulations)``."""
+        grid, num = self.grid, self.num_simulations
+        chosen = np.sort(rng.choice(len(grid.hypers), num, p=np.exp(grid.log_prior)))
+        noise = rng.standard_normal((grid.x.size, num))
+        curves = np.empty_like(noise)
+        for index in np.unique(chosen):
+            mine = chosen == index
+            curves[:, mine] = grid.whitenings[index].colour_nn @ noise[:, mine]
+        return curves
 
 
 def tail_probability(sorted_null: Array, statistic: float) -> float:

@@ -7,11 +7,12 @@ from numpy.typing import NDArray
 
 from nucleate.detect import atoms
 from nucleate.detect.calibration import tail_probability
-from nucleate.detect.covariance import SLOPES, Hyper, noise_covariance
+from nucleate.detect.covariance import Hyper, noise_covariance
 
 Array = NDArray[np.float64]
 
 RHOS = (0.0, 0.4, 0.7, 0.85)
+SLOPES = (-0.5, -0.25, 0.0, 0.25, 0.5)
 WIDTHS = (0.1, 0.5, 1.2, 2.5)
 
 

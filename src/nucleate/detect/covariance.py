@@ -6,7 +6,7 @@ The length scale has a floor: anything smoother than that is trend, anything sha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-LENGTHS = (0.5, 0.9)
-"""Length scales of the trend, in decades; the first is the floor."""
+LENGTHS = {0.5: 0.05, 0.8: 0.25, 1.3: 0.40, 2.2: 0.30}
+"""Length scales of the trend, in decades, with their prior; the first is the floor."""
 
-RATIOS = (0.0, 1.0, 10.0, 1e2, 1e3, 1e4, 1e5, 1e6)
-"""Trend variance over noise variance."""
+RATIOS = {0.0: 0.07, 3.0: 0.12, 30.0: 0.25, 300.0: 0.27, 3e3: 0.18, 3e4: 0.08, 3e5: 0.03}
+"""Trend variance over noise variance, with its prior; 0 is no trend but a straight line."""
 
-RHOS = (0.0, 0.35, 0.65)
-"""Correlation of the noise of neighbouring readings."""
+RHOS = {0.0: 0.45, 0.3: 0.35, 0.6: 0.20}
+"""Correlation of the noise of neighbouring readings, with its prior."""
 
-SLOPES = (-0.5, -0.25, 0.0, 0.25, 0.5)
-"""Change of log10 noise standard deviation per decade of steps."""
+SLOPES = {-0.3: 0.03, -0.1: 0.12, 0.0: 0.70, 0.1: 0.12, 0.3: 0.03}
+"""Change of log10 noise standard deviation per decade of steps, with its prior."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +38,33 @@ class Hyper:
     slope: float
 
 
-def hyper_grid(rhos: Sequence[float] = RHOS) -> tuple[Hyper, ...]:
-    """Return every setting that the fit may choose."""
-    trends = [(LENGTHS[0], 0.0), *product(LENGTHS, RATIOS[1:])]
+def hyper_grid(rhos: Iterable[float] = RHOS) -> tuple[Hyper, ...]:
+    """Return every setting of the null."""
+    bare, *others = RATIOS
+    trends = [(min(LENGTHS), bare), *product(LENGTHS, others)]
     return tuple(
         Hyper(length, ratio, rho, slope)
         for (length, ratio), rho, slope in product(trends, rhos, SLOPES)
     )
 
 
-def neighbours(hypers: tuple[Hyper, ...], centre: int) -> list[int]:
-    """Return the settings that a curve simulated under `centre` is plausibly fitted by."""
-    position = RATIOS.index(hypers[centre].ratio)
-    near = RATIOS[max(position - 2, 0) : position + 2]
-    return [index for index, hyper in enumerate(hypers) if hyper.ratio in near]
+def log_prior(hypers: Sequence[Hyper]) -> Array:
+    """Return the log prior probability of each setting; they sum to one.
+
+    The four priors are independent. They were read off smooth learning curves of a dozen families
+    by expectation–maximisation (`docs/how-we-decide.md`) and rounded; a straight line has no
+    length.
+    """
+    weight = np.array(
+        [
+            RATIOS[each.ratio]
+            * (LENGTHS[each.length] if each.ratio else 1.0)
+            * RHOS[each.rho]
+            * SLOPES[each.slope]
+            for each in hypers
+        ]
+    )
+    return np.asarray(np.log(weight / weight.sum()))
 
 
 def trend_covariance(x1: Array, x2: Array, length: float) -> Array:

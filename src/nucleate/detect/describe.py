@@ -93,7 +93,7 @@ def _trend(events: Events, cache: GridCache) -> Trend:
         basis.extend(known.T)
         dense_basis.extend(np.interp(dense, x, column) for column in known.T)
     if events.nuisance >= 0:
-        smooth = nuisances(x - x[0])[events.nuisance]
+        smooth = nuisances(x - x[0]).shape[events.nuisance]
         basis.append(smooth)
         dense_basis.append(np.interp(dense, x, smooth))
     return fit_trend(

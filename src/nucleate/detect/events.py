@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -9,10 +10,16 @@ from numpy.typing import NDArray
 
 from nucleate.detect.cache import GridCache
 from nucleate.detect.calibration import Calibration
-from nucleate.detect.covariance import RHOS, Hyper
-from nucleate.detect.excursions import chance
-from nucleate.detect.gates import SATELLITE_SHARE, Tested, believable, without_satellites
-from nucleate.detect.likelihood import Fit, Grid
+from nucleate.detect.covariance import Hyper
+from nucleate.detect.excursions import Excursion, chance
+from nucleate.detect.gates import (
+    NEARBY,
+    SATELLITE_SHARE,
+    Tested,
+    believable,
+    without_satellites,
+)
+from nucleate.detect.likelihood import Best, Fit, Grid
 from nucleate.detect.profile import locate, relocate
 from nucleate.detect.refine import refine
 from nucleate.detect.series import MIN_POINTS, Dense, Series
@@ -25,6 +32,19 @@ SPIKE_GAIN = 10.0
 RESTARTS = 0.5
 """Log-likelihood by which a step must beat a jump that is learned down again: where the smooth
 trend can bend the curve back, both fit almost alike, and coming back speaks against a step."""
+
+MASKED = 2.0
+"""Gain from which a spike is tried together with others: each makes the rest look like noise."""
+
+BRIEFEST = 2
+"""Longest of the spikes, in readings, that are tried together: longer ones could build a step."""
+
+STEP_GAIN, KINK_GAIN = 0.5, 1.0
+"""Log-likelihood, in nats, by which the best step or kink must beat the best smooth trend: what
+only the average over trends favours is not shown."""
+
+KINK_SHARE = 0.3
+"""Kinks are tested at this share of alpha: a smooth trend comes closer to them than to any step."""
 
 MAX_EVENTS = 4
 MAX_SPIKES = 4
@@ -109,16 +129,48 @@ class _Search:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at a curve shows: see `Fit` and `Best`."""
+
+    fit: Fit
+    best: Best
+
+
 def find_events(series: Series, cache: GridCache, alpha: float) -> Events:
     """Return the sharp changes of one cleaned curve."""
-    if series.x.size < MIN_POINTS or not np.any(series.y):
-        return Events(series)
-    search = _Search(series)
+    return find_many([series], cache, alpha)[0]
+
+
+def find_many(many: Sequence[Series], cache: GridCache, alpha: float) -> list[Events]:
+    """Return the sharp changes of curves that share their grid; the first look is one for all."""
+    usable = [each for each in many if each.x.size >= MIN_POINTS and np.any(each.y)]
+    if not usable:
+        return [Events(each) for each in many]
+    precision = np.float64 if len(usable) == 1 else np.float32
+    curves_ns = np.stack([each.y for each in usable], axis=1)
+    first = _look(cache.grid(usable[0]), curves_ns, precision)
+    looks = iter(Look(first.fit.of(number), first.best.of(number)) for number in range(len(usable)))
+    known = {id(each) for each in usable}
+    return [
+        _search(each, cache, alpha, next(looks)) if id(each) in known else Events(each)
+        for each in many
+    ]
+
+
+def _look(grid: Grid, curves_ns: Array, precision: type[np.floating] = np.float64) -> Look:
+    fit = grid.fit(curves_ns, precision)
+    return Look(fit, grid.excursion(curves_ns, fit, precision))
+
+
+def _search(series: Series, cache: GridCache, alpha: float, look: Look) -> Events:
+    """Search one curve, of which a first look has been taken."""
+    search, null, grid = _Search(series), cache.calibration(series), cache.grid(series)
     for _ in range(MAX_EVENTS + MAX_SPIKES):
-        calibration = cache.calibration(search.kept)
-        fit = calibration.grid.fit(search.rest()[:, None])
-        if not _take_one(search, calibration, fit, alpha, cache.max_width):
+        if not _take_one(search, grid, null, look, alpha):
             break
+        grid = cache.grid(search.kept)
+        look = _look(grid, search.rest()[:, None])
     _polish(search, cache)
     return Events(
         search.kept,
@@ -126,40 +178,93 @@ def find_events(series: Series, cache: GridCache, alpha: float) -> Events:
         1.0 if search.best_p is None else search.best_p,
         search.best_ratio,
         tuple(sorted(search.away, key=lambda away: away.begin)),
-        calibration.grid.hypers[int(fit.null_hyper[0])],
-        int(fit.null_atom[0]),
+        grid.hypers[int(look.fit.null_hyper[0])],
+        int(look.fit.null_atom[0]),
     )
 
 
-def _take_one(
-    search: _Search, calibration: Calibration, fit: Fit, alpha: float, widest: float
-) -> bool:
-    """Set aside the best excursion or subtract the best event; return whether either was found."""
-    grid, origin = calibration.grid, float(search.kept.x[0])
-    slope = grid.hypers[int(fit.null_hyper[0])].slope
-    level, atom, amplitude = grid.fit_excursion(search.rest(), slope)
-    event = _tested(calibration, search.rest(), fit, origin)
-    convincing = (
-        event is not None
-        and len(search.events) < MAX_EVENTS
-        and event.p <= alpha
-        and believable(event, search.kept, widest)
-    )
-    gain = 0.0 if _mends(search, grid, atom, amplitude) else level - float(fit.null[0])
+def _take_one(search: _Search, grid: Grid, null: Calibration, look: Look, alpha: float) -> bool:
+    """Set aside the best excursion or subtract the best event; return whether either was found.
+
+    `null` is that of all readings: a few of them set aside hardly change it.
+    """
+    fit, best = look.fit, look.best
+    event = _convincing(search, grid, null, fit, alpha)
+    atom, amplitude = int(best.atom[0]), float(best.amplitude[0])
+    mends = _mends(search, grid, atom, amplitude)
+    gain = 0.0 if mends else float(best.peak[0] - fit.null_peak[0])
     covers = grid.excursions[atom].covers
     enough = search.kept.x.size - covers.size >= MIN_POINTS and len(search.away) < MAX_SPIKES
     head_start = RESTARTS if grid.excursions[atom].restart else -1.0
-    better = not convincing or level + head_start >= float(fit.event[0])
+    better = event is None or best.peak[0] + head_start >= event.where.level
     if gain >= SPIKE_GAIN and better and enough:
         _set_aside(search, grid, atom, amplitude, gain)
         return True
-    if event is None:
-        return False
-    if search.best_p is None:
-        search.best_p, search.best_ratio = event.p, event.likelihood_ratio
-    if convincing:
+    if event is None and MASKED <= gain < SPIKE_GAIN and _set_aside_several(search, grid, look):
+        return True
+    if search.best_p is None and fit.event_atom[0] >= 0:
+        search.best_p = null.p_value(float(fit.event[0] - fit.null[0]))
+        search.best_ratio = float(fit.event_peak[0] - fit.null_peak[0])
+    if event is not None:
         search.events.append(event)
-    return convincing
+    return event is not None
+
+
+def _set_aside_several(search: _Search, grid: Grid, look: Look) -> bool:
+    """Set aside brief spikes that convince together; return whether any were.
+
+    They are subtracted one after the other, the largest first. As many of them are set aside as
+    gain `SPIKE_GAIN` each on average.
+    """
+    brief = np.array([what.dropped <= BRIEFEST and not what.restart for what in grid.excursions])
+    rest, fit, taken, enough, share = search.rest(), look.fit, list[tuple[int, float]](), 0, 0.0
+    for _ in range(MAX_SPIKES - len(search.away)):
+        best = grid.excursion(rest[:, None], fit, among=brief)
+        atom, amplitude = int(best.atom[0]), float(best.amplitude[0])
+        taken.append((atom, amplitude))
+        rest = rest - amplitude * grid.excursion_shapes[atom]
+        fit = grid.fit(rest[:, None])
+        gain = float(fit.null_peak[0] - look.fit.null_peak[0])
+        if gain >= SPIKE_GAIN * len(taken):
+            enough, share = len(taken), gain / len(taken)
+    covered = {int(i) for atom, _ in taken[:enough] for i in grid.excursions[atom].covers}
+    if not enough or search.kept.x.size - len(covered) < MIN_POINTS:
+        return False
+    for atom, amplitude in taken[:enough]:
+        what = grid.excursions[atom]
+        _note(search, search.kept.x, what, amplitude, share, len(grid.excursions))
+    off = sum(
+        (amplitude * grid.excursion_shapes[atom] for atom, amplitude in taken[:enough]),
+        np.zeros(rest.size),
+    )
+    search.kept = search.kept.without(np.array(sorted(covered)), off)
+    return True
+
+
+def _convincing(
+    search: _Search, grid: Grid, null: Calibration, fit: Fit, alpha: float
+) -> Tested | None:
+    """Return the best event with its evidence, None if it does not convince."""
+    if fit.event_atom[0] < 0 or len(search.events) >= MAX_EVENTS:
+        return None
+    p = null.p_value(float(fit.event[0] - fit.null[0]))
+    y, ratio = search.rest(), float(fit.event_peak[0] - fit.null_peak[0])
+    kink = grid.events.forms[int(fit.event_atom[0])].kind == "hinge"
+    if p > (KINK_SHARE * alpha if kink else alpha) or ratio < (KINK_GAIN if kink else STEP_GAIN):
+        return None
+    bic = 2.0 * ratio - EVENT_PARAMETERS * float(np.log(y.size))
+    where = locate(grid, y, int(fit.event_atom[0])).moved(float(search.kept.x[0]))
+    event = Tested(where, ratio, bic, p)
+    if not believable(event, search.kept, grid.max_width) or _beside_excursion(search, event):
+        return None
+    return event
+
+
+def _beside_excursion(search: _Search, event: Tested) -> bool:
+    """Return whether a kink is so close to an excursion that it may be what is left of it."""
+    return event.where.kink and any(
+        away.begin - NEARBY <= event.where.at <= away.end + NEARBY for away in search.away
+    )
 
 
 def _mends(search: _Search, grid: Grid, atom: int, amplitude: float) -> bool:
@@ -177,45 +282,26 @@ def _mends(search: _Search, grid: Grid, atom: int, amplitude: float) -> bool:
 
 def _set_aside(search: _Search, grid: Grid, atom: int, amplitude: float, gain: float) -> None:
     """Leave out the readings of an excursion, and take its tail off the others."""
-    what, x = grid.excursions[atom], search.kept.x
-    p = chance(gain, len(grid.excursions), x.size - 2)
+    what = grid.excursions[atom]
+    _note(search, search.kept.x, what, amplitude, gain, len(grid.excursions))
+    search.kept = search.kept.without(what.covers, amplitude * grid.excursion_shapes[atom])
+
+
+def _note(
+    search: _Search, x: Array, what: Excursion, amplitude: float, gain: float, num: int
+) -> None:
+    """Add one of `num` excursions that were searched to what is away from the trend."""
+    p = chance(gain, num, x.size - 2)
     before = float(x[max(what.first - 1, 0)])
     search.away.append(
         Away(float(x[what.first]), float(x[what.last]), before, amplitude, what.restart, gain, p)
     )
-    search.kept = search.kept.without(what.covers, amplitude * grid.excursion_shapes[atom])
-
-
-def _tested(calibration: Calibration, y: Array, fit: Fit, origin: float) -> Tested | None:
-    """Return the best event with its evidence; None on grids too short for any."""
-    if fit.event_atom[0] < 0:
-        return None
-    ratio, grid = float(fit.event[0] - fit.null[0]), calibration.grid
-    bic = 2.0 * ratio - EVENT_PARAMETERS * float(np.log(y.size))
-    p = _p_value(calibration, ratio, int(fit.null_hyper[0]))
-    return Tested(locate(grid, y, int(fit.event_atom[0])).moved(origin), ratio, bic, p)
-
-
-def _p_value(calibration: Calibration, ratio: float, hyper: int) -> float:
-    """Return the p-value, under noise one notch more correlated than fitted when it matters.
-
-    Short curves make autocorrelation look smaller than it is.
-    """
-    p = calibration.p_value(ratio, hyper)
-    setting = calibration.grid.hypers[hyper]
-    if p > 0.05 or setting.rho == RHOS[-1]:
-        return p
-    rho = RHOS[RHOS.index(setting.rho) + 1]
-    worse = Hyper(setting.length, setting.ratio, rho, setting.slope)
-    if worse not in calibration.grid.hypers:
-        return p
-    return max(p, calibration.p_value(ratio, calibration.grid.hypers.index(worse)))
 
 
 def _polish(search: _Search, cache: GridCache) -> None:
     """Locate each event again with everything else taken off; join pairs; look at the readings."""
     search.events = without_satellites(search.events)
-    grid, origin = cache.calibration(search.kept).grid, float(search.kept.x[0])
+    grid, origin = cache.grid(search.kept), float(search.kept.x[0])
     if len(search.events) + len(search.away) > 1:
         for number, event in enumerate(search.events):
             guess = event.where.at - origin

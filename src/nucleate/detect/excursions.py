@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-BOXES = (1, 2, 3, 4, 6, 9, 13)
-"""Lengths, in readings, of the excursions that end as suddenly as they began."""
+LONGEST_BOX = 24
+"""Most readings of an excursion that ends as suddenly as it began; every length is tried."""
 
-DECAYS = (0.7, 1.5, 3.0)
+DECAYS = (0.4, 0.8, 1.5, 2.7, 4.5)
 """E-folding lengths, in readings, of those that fade."""
 
-REWARMS = (0.04, 0.08, 0.17, 0.35)
+REWARMS = (0.03, 0.05, 0.08, 0.13, 0.2, 0.35)
 """E-folding lengths, in decades, of restarts: the loss jumps and is learned down again."""
 
-RELEARNED = (0.003, 0.01, 0.03)
+RELEARNED = (0.002, 0.005, 0.012, 0.03)
 """E-folding lengths of restarts as shares of the whole axis: learned down in so many steps."""
 
 SHARE = 6
@@ -55,7 +55,7 @@ def excursions(x: Array) -> tuple[Array, list[Excursion]]:
     """Return the shapes searched on the grid x, ``(d, n)``, and what each of them is."""
     num, longest = x.size, max(1, x.size // SHARE)
     index = np.arange(num)
-    box_dn, covers = boxes(num, [length for length in BOXES if length <= longest])
+    box_dn, covers = boxes(num, range(1, min(longest, LONGEST_BOX) + 1))
     shapes = list(box_dn)
     kinds = [Excursion(int(each[0]), int(each[-1]), False, each.size) for each in covers]
     for start in range(1, num - 2):

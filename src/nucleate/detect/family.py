@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nucleate.core import Assessment, Curve, measure_of
 from nucleate.detect.assess import ALPHA, MAX_WIDTH, NUM_BOOTSTRAP
-from nucleate.detect.cache import GridCache
+from nucleate.detect.cache import GridCache, grid_key
 from nucleate.detect.companions import ACCURACIES, PERPLEXITIES
 from nucleate.detect.describe import describe
-from nucleate.detect.events import Events, find_events
+from nucleate.detect.events import Events, find_events, find_many
 from nucleate.detect.mirage import mirage_control
 from nucleate.detect.multiplicity import benjamini_yekutieli, harmonic
 from nucleate.detect.runs.resolution import binomial_stderr
@@ -21,6 +22,9 @@ from nucleate.detect.series import Series, clean
 
 Array = NDArray[np.float64]
 Key = tuple[str, str]
+
+TOGETHER = 64
+"""Curves that are looked at together; progress is told after each such group."""
 
 FALSE_DISCOVERY_RATE = 0.05
 """Sharp changes whose q exceeds this are taken back to a broad change."""
@@ -83,11 +87,18 @@ def assess_runs(
     # Curves with the same positions one after the other, so that they share what is computed once.
     order = sorted(curves, key=lambda key: curves[key].tokens.tobytes())
     found: dict[Key, tuple[Series, Events]] = {}
-    for done, key in enumerate(order, start=1):
-        series = cleaned(curves[key])
-        found[key] = (series, find_events(series, cache, alpha))
-        if progress:
-            progress(done)
+    ready = {key: cleaned(curves[key]) for key in order}
+    for _, alike in groupby(order, key=lambda key: grid_key(ready[key])):
+        keys = list(alike)
+        for begin in range(0, len(keys), TOGETHER):
+            some = keys[begin : begin + TOGETHER]
+            events = find_many([ready[key] for key in some], cache, alpha)
+            found.update(
+                (key, (ready[key], event)) for key, event in zip(some, events, strict=True)
+            )
+            for done in range(len(found) - len(some), len(found)):
+                if progress:
+                    progress(done + 1)
     q = benjamini_yekutieli([found[key][1].best_p for key in order])
     plain = {
         key: _described(curves[key], *found[key], cache, adjusted, len(order))

@@ -15,6 +15,9 @@ LARGEST = 1.25
 CLOSE, MANY, LARGEST_READ = 0.35, 8, 3.0
 """With `MANY` readings within `CLOSE` decades the trend is read well enough for larger steps."""
 
+AT_LIMIT = 0.999
+"""A step that fits best at this share of the widest that may be sharp, or beyond, is broad."""
+
 WARM = 0.1
 """Changes this close to the end of a known warm-up, in decades, are its effect."""
 
@@ -41,6 +44,8 @@ class Tested:
 def believable(event: Tested, series: Series, widest: float) -> bool:
     """Return whether an event exceeds the noise, is no artefact of the trend, and is resolved."""
     where = event.where
+    if not where.kink and where.width >= AT_LIMIT * widest:
+        return False
     floor = 2.0 * where.noise
     if np.isfinite(series.se):
         floor = max(floor, 2.0 * series.se)

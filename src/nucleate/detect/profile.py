@@ -41,6 +41,7 @@ class Location:
         noise: Fitted standard deviation of one reading, standardised.
         hyper: Index of the null setting that fits best together with the change.
         form: Its shape.
+        level: Log-likelihood with it, times the prior of the setting.
     """
 
     at: float
@@ -55,6 +56,7 @@ class Location:
     noise: float
     hyper: int
     form: Form
+    level: float
 
     @property
     def kink(self) -> bool:
@@ -115,12 +117,12 @@ def relocate(grid: Grid, y: Array, form: Form, first: float, reach: float = REAC
     fine = np.linspace(max(first - reach, x[0]), min(first + reach, x[-1]), NUM_LOCATIONS)
     fine = np.union1d(fine, [first])
     guess = form.evaluate(x, np.array([first]))
-    score = np.array([_fit(white, guess, y)[0][0] for white in grid.whitenings])
+    score = np.array([_fit(white, guess, y)[0][0] for white in grid.whitenings]) + grid.log_prior
     near = np.flatnonzero(score >= score.max() - 2 * DROP)
     settings = near[np.argsort(-score[near], kind="stable")][:MAX_SETTINGS]
     forms = (form,) if form.kind == "hinge" else atoms.compared_forms(grid.max_width)
     whitenings = [grid.whitenings[index] for index in settings]
-    return summarise(compare(whitenings, settings, x, y, fine, forms), x)
+    return summarise(compare(whitenings, settings, x, y, fine, forms, grid.log_prior), x)
 
 
 def compare(
@@ -130,8 +132,12 @@ def compare(
     y: Array,
     places: Array,
     forms: tuple[Form, ...],
+    log_prior: Array | None = None,
 ) -> Candidates:
-    """Fit a change at each place, in each form, under each setting of the null."""
+    """Fit a change at each place, in each form, under each setting of the null.
+
+    `log_prior` is that of the settings by their index (None: all alike).
+    """
     number = np.repeat(np.arange(len(forms)), places.size)
     centre = np.tile(places, len(forms))
     shapes = np.concatenate([form.evaluate(x, places) for form in forms])
@@ -141,6 +147,7 @@ def compare(
     hyper = np.zeros(centre.size, dtype=np.intp)
     for white, index in zip(whitenings, settings, strict=True):
         new = _fit(white, shapes, y)
+        new[0] += 0.0 if log_prior is None else log_prior[index]
         better = new[0] > best[0]
         best[:, better], hyper[better] = new[:, better], index
     level, amplitude, error, noise = best
@@ -184,6 +191,7 @@ def summarise(found: Candidates, x: Array, drop: float = DROP) -> Location:
         float(found.noise[best]),
         int(found.hyper[best]),
         found.forms[int(found.form[best])],
+        float(found.level[best]),
     )
 
 

@@ -59,7 +59,7 @@ def refine(dense: Dense, others: list[Location], rough: Location, max_width: flo
         white
         for length in LENGTHS
         for white in whiten(
-            noise, trend_covariance(mean_x, mean_x, length), RATIOS[:-1], line(mean_x)
+            noise, trend_covariance(mean_x, mean_x, length), tuple(RATIOS), line(mean_x)
         )
     ]
     forms = (rough.form,) if rough.kink else compared_forms(max_width, FINEST)
