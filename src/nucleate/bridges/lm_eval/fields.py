@@ -53,7 +53,7 @@ class Fields:
         Raises:
             DataError: The field is missing, or nothing of the kind.
         """
-        found = self._value("doc_to_target", doc)
+        found: Any = self._value("doc_to_target", doc)
         if isinstance(found, str) and not self._is_name("doc_to_target"):
             if self._is_place("doc_to_target", found):
                 found = literal(found, self.where)
@@ -61,10 +61,11 @@ class Fields:
                 try:
                     found = literal(found, self.where)
                 except DataError:
-                    return found
+                    return str(found)
         if not isinstance(found, (str, int, list)):
             raise DataError("doc_to_target is no answer", where=self.where, got=found)
-        return found
+        answer: str | int | list[Any] = found
+        return answer
 
     def choices(self, doc: Doc) -> list[str]:
         """Return the answers to choose from.

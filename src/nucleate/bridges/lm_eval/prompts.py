@@ -133,7 +133,8 @@ class Prompt:
         if prefix:
             delimiter = delimiter if _apart(question, prefix) else ""
             answer = prefix + (" " if _apart(prefix, answer) else "") + answer
-        return question + delimiter + answer + str(fields.settings.get("fewshot_delimiter", "\n\n"))
+        end = str(fields.settings.get("fewshot_delimiter", "\n\n"))
+        return f"{question}{delimiter}{answer}{end}"
 
 
 def _apart(before: str, after: str) -> bool:

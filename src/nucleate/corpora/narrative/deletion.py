@@ -45,8 +45,8 @@ def deletion_pairs(
                 own[found[0]].append(found[1])
             if max(map(len, own.values())) == MOST_OF_ONE:
                 break
-        for earlier, pairs in own.items():
-            cells[earlier].append(pairs)
+        for is_earlier, pairs in own.items():
+            cells[is_earlier].append(pairs)
     half = number // 2
     earlier, later = spread(cells[True], half), spread(cells[False], half)
     size = min(len(earlier), len(later))

@@ -68,9 +68,9 @@ def renamed(pair: ContextPair, known: tuple[str, ...] = ()) -> ContextPair:
     Args:
         known: Names to replace beside those that the texts give away.
     """
-    names = find_names(f"{pair.coherent} {pair.region} {pair.corrupted}")
+    given_away = find_names(f"{pair.coherent} {pair.region} {pair.corrupted}")
     words = {match.group() for match in WORD.finditer(f"{pair.coherent} {pair.region}")}
-    names = sorted(names | {name for name in known if name in words})
+    names = sorted(given_away | {name for name in known if name in words})
     if not names:
         return pair
     rng = random.Random(f"nonce-{pair.coherent}")

@@ -96,6 +96,6 @@ def fact_truths(facts: Sequence[Fact]) -> list[TruthItem]:
         stated, asked = fact.prompts[-1], fact.prompts[0]
         true, false = fact.objects[:2]
         document = len(SIMPLE) + relations.setdefault(fact.relation, len(relations))
-        contexts = [f"{stated} {one}. {asked}" for one in (true, false)]
-        items.append(TruthItem(*contexts, true, false, "facts", document))
+        told, twisted = (f"{stated} {one}. {asked}" for one in (true, false))
+        items.append(TruthItem(told, twisted, true, false, "facts", document))
     return items

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
+import numpy as np
+
 from nucleate.core import Assessment, CurveBook
 from nucleate.detect.runs.alignment import Alignment, align
 from nucleate.detect.runs.ordering import ALPHA, SEEDS_FOR_VERDICT, Ordering, ordering
@@ -140,8 +142,8 @@ def _timings(name: str, group: Group, book: CurveBook, assessments: Assessments)
     for run in group.runs:
         one: Assessment | None = assessments.get(run, {}).get(name)
         curve = book.runs[run].get(name)
-        places = curve.tokens[curve.tokens > 0] if curve is not None else []
-        if one is None or len(places) == 0:
+        places = np.empty(0) if curve is None else curve.tokens[curve.tokens > 0]
+        if one is None or places.size == 0:
             found.append(Timing.unresolved())
             continue
         found.append(Timing.of(one, float(max(places))).widened(places))

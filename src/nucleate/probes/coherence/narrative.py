@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -190,7 +191,7 @@ def _babi(stories: Material, request: SuiteRequest) -> tuple[tuple[Probe, Any] |
     can = Fitting(request.tokenizer, request.context).items
     names = [item.task for item in items]
 
-    def fits(some_items: list[BabiItem]) -> list[bool]:
+    def fits(some_items: Sequence[BabiItem]) -> list[bool]:
         return can([item.choice for item in some_items])
 
     kept, notes = some(items, names, 3 * request.items, request, "babi", fits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from nucleate.core import Level
@@ -19,7 +20,7 @@ def parts(request: SuiteRequest) -> Parts:
     """Return the 2 × 2 items; the primary metric is the effect of the world on simple facts."""
     fitting = Fitting(request.tokenizer, request.context)
 
-    def fits(items: list[TruthItem]) -> list[bool]:
+    def fits(items: Sequence[TruthItem]) -> list[bool]:
         return fitting.texts(
             [f"{i.true_context} {i.true} {i.false_context} {i.false}" for i in items]
         )
@@ -40,5 +41,5 @@ def parts(request: SuiteRequest) -> Parts:
     if not found:
         return Parts(notes=tuple(notes))
     primary = {Level.TRUTH: f"truth.{found[0].condition}.world"}
-    items = TruthItems(found, request.tokenizer, context=request.context)
-    return Parts(((get_probe("truth"), items),), primary, tuple(notes))
+    asked = TruthItems(found, request.tokenizer, context=request.context)
+    return Parts(((get_probe("truth"), asked),), primary, tuple(notes))
