@@ -16,10 +16,10 @@ from nucleate.detect.runs.resolution import binomial_stderr
 from nucleate.detect.series import clean
 
 ALPHA = 0.01
-"""Default size of the test of sharpness; a positive ΔBIC is asked for as well."""
+"""Default size of the test of sharpness; kinks are tested at a share of it."""
 
 MAX_WIDTH = 0.40
-"""Changes wider than this (10–90 %, decades) are broad rises, not transitions."""
+"""Changes as wide as this (10–90 %, decades) or wider are broad rises, not transitions."""
 
 NUM_BOOTSTRAP = 500
 
@@ -89,7 +89,7 @@ def assess(
         alpha: Size of the test of sharpness.
         max_width: Widest change, 10–90 % in decades, that may be called sharp.
         seed: Seed of the simulated null distributions and of the posterior draws.
-        n_bootstrap: Number of simulated null curves per setting of the null.
+        n_bootstrap: Number of simulated smooth curves.
         cache: Grids and null distributions shared with other curves (overrides `seed`,
             `n_bootstrap` and `max_width`).
     """

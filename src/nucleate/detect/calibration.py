@@ -58,7 +58,7 @@ class Calibration:
 def tail_probability(sorted_null: Array, statistic: float) -> float:
     """Return the upper tail at `statistic`: empirical in the bulk, exponential beyond.
 
-    The largest tenth of the simulated maxima fixes the rate of the exponential tail; log-likelihood
+    The largest tenth of the simulated values fixes the rate of the exponential tail; log evidence
     ratios have such tails, and a family of metrics needs smaller p than can be counted.
     """
     num = sorted_null.size

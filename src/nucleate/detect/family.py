@@ -45,7 +45,7 @@ def assess_curves(
         alpha: Size of the test of sharpness of one curve.
         max_width: Widest change, 10–90 % in decades, that may be called sharp.
         seed: Seed of the simulated null distributions and of the posterior draws.
-        n_bootstrap: Number of simulated null curves per setting of the null.
+        n_bootstrap: Number of simulated smooth curves.
 
     Returns:
         Assessments by metric name; the evidence of each transition carries q over the run.
@@ -76,7 +76,7 @@ def assess_runs(
         alpha: Size of the test of sharpness of one curve.
         max_width: Widest change, 10–90 % in decades, that may be called sharp.
         seed: Seed of the simulated null distributions and of the posterior draws.
-        n_bootstrap: Number of simulated null curves per setting of the null.
+        n_bootstrap: Number of simulated smooth curves.
         progress: Called with the number of curves done.
 
     Returns:
