@@ -25,14 +25,19 @@ def command(folder: Path, out: Path, *more: str) -> list[str]:
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        arguments,
-        env=ENVIRONMENT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # Ctrl-C goes to a whole group
-    )
+    # Where the tests run in the background, Ctrl-C is ignored, and children inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            arguments,
+            env=ENVIRONMENT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C goes to a whole group
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def records(out: Path) -> list[tuple[str, int]]:

@@ -62,10 +62,14 @@ class Oracle:
         out = np.zeros(int(plan.offsets[-1]))
         for query, offset in zip(plan.queries, plan.offsets[:-1].tolist(), strict=True):
             start = query.asks[0][0]
-            before = self._tokenizer.decode(list(query.ids[1:start])).strip()
+            seen = list(query.ids[:start])
+            before = self._tokenizer.decode(seen, skip_special_tokens=True).strip()
             told = self._tokenizer.decode(list(query.ids[start:])).strip(" .").split()[0]
             out[offset] = 0.0 if told in demanded(before) else -10.0
         return out
+
+    def greedy(self, plan):
+        return self.answers(plan) == 0.0
 
 
 EFFECTS = {
@@ -105,7 +109,7 @@ def held_by(text):
     held = {}
     for sentence in text.split(". "):
         boxes, thing = re.findall(r"Box (\d+)", sentence), re.findall(r"the (\w+)", sentence)
-        if " contains " in sentence:
+        if re.match(r"Box \d+ contains ", sentence):
             held[boxes[0]] = thing
         elif sentence.startswith(("Move", "Remove", "Put")):
             if not sentence.startswith("Put"):

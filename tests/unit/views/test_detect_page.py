@@ -61,7 +61,7 @@ def test_it_says_what_was_found(page):
         "2 of 2",
         "Set aside",
         "flat (seed1): spike at 1k steps",
-        "p below 0.005",
+        "p at most 0.005",
         "Seed 3",
         "nucleate detect curves.csv --report",
         "positions from “step”",

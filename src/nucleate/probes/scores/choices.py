@@ -94,8 +94,12 @@ class BoxPairs:
         return [found[place][[0, foil]] for place, foil in self._foils()]
 
     def _foils(self) -> list[tuple[int, int]]:
-        return [
+        """Return place and foil of each item; small worlds may hold no thing that will do."""
+        foils = [
             (place, item.last or (2 if item.initial == 1 else 1))
             for place, item in enumerate(self.items.items)
             if (item.last == 0) is self.near
+        ]
+        return [
+            (place, foil) for place, foil in foils if foil < len(self.items.items[place].options)
         ]
