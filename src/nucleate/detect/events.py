@@ -29,9 +29,9 @@ Array = NDArray[np.float64]
 SPIKE_GAIN = 10.0
 """Log-likelihood, in nats, that a spike must gain: 4.5 standard deviations."""
 
-RESTARTS = 0.5
-"""Log-likelihood by which a step must beat a jump that is learned down again: where the smooth
-trend can bend the curve back, both fit almost alike, and coming back speaks against a step."""
+RESTARTS, SPIKES = 2.0, 1.0
+"""Log-likelihood by which a step, placed and formed as fits best, must beat a restart or a spike
+of the dictionary: both fit almost alike where the trend can bend back, which speaks against it."""
 
 MASKED = 2.0
 """Gain from which a spike is tried together with others: each makes the rest look like noise."""
@@ -195,7 +195,7 @@ def _take_one(search: _Search, grid: Grid, null: Calibration, look: Look, alpha:
     gain = 0.0 if mends else float(best.peak[0] - fit.null_peak[0])
     covers = grid.excursions[atom].covers
     enough = search.kept.x.size - covers.size >= MIN_POINTS and len(search.away) < MAX_SPIKES
-    head_start = RESTARTS if grid.excursions[atom].restart else -1.0
+    head_start = RESTARTS if grid.excursions[atom].restart else SPIKES
     better = event is None or best.peak[0] + head_start >= event.where.level
     if gain >= SPIKE_GAIN and better and enough:
         _set_aside(search, grid, atom, amplitude, gain)
