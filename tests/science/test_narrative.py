@@ -175,7 +175,7 @@ def judge():
     return ModelView(SeriesModel(weights).load(weights)), load_tokenizer(series), texts
 
 
-def asked(judge, documents, each=120):
+def asked(judge, documents, each=60):
     _, tokenizer, _ = judge
     made = make_corruptions(
         documents, each=each, longest=256, length=lambda text: len(encode(tokenizer, [text])[0])
@@ -189,14 +189,14 @@ class TestRealStories:
         _, tokenizer, texts = judge
         tokens = [t for ids in encode(tokenizer, texts[:1500]) for t in (1, *ids)]
         view = NgramView(NgramModel(np.array(tokens), len(tokenizer)))
-        found = measure("coherence", view, asked(judge, texts[1500:2100]))
+        found = measure("coherence", view, asked(judge, texts[1500:1800]))
         for kind in CONTEXT_KINDS:
             assert near(found[f"coherence.{kind}.accuracy"], 0.5), kind
 
     def test_a_trained_model_orders_stories_and_not_sentences_drawn_by_lot(self, judge):
         """Sentences of all stories mixed: every text has its words and none a thread."""
         view, _, texts = judge
-        stories = texts[2100:2500]
+        stories = texts[2100:2350]
         sentences = [s for text in stories for s in re.split(r"(?<=[.!?]) (?=[A-Z])", text)]
         random.Random(0).shuffle(sentences)
         mixed = [" ".join(sentences[n : n + 14]) for n in range(0, len(sentences) - 14, 14)]
@@ -204,5 +204,5 @@ class TestRealStories:
         none = measure("coherence", view, asked(judge, mixed))
         for size in (1, 2, 4):
             metric = f"coherence.order{size}.accuracy"
-            assert real[metric].value > 0.5 + 5 * real[metric].se
+            assert real[metric].value > 0.5 + 3 * real[metric].se
             assert near(none[metric], 0.5), metric
