@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--context", type=int, default=512)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--every", action="store_true", help="paradigms and languages too")
-    parser.add_argument("--measures", default="accuracy,bits_per_byte")
+    parser.add_argument("--measures", default="accuracy,acc_norm,score,retention,bits_per_byte")
     arguments = parser.parse_args()
     sample = (
         read_documents([arguments.sample], held_out_share=0.5).train if arguments.sample else ()
