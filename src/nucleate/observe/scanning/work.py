@@ -104,9 +104,10 @@ class ProcessWorkers:
         )
         running: set[Future[Outcome]] = set()
         try:
-            pool.submit(_ready).result()  # a process that cannot begin says so here
+            # A process that cannot begin says so here.
+            _submitted(pool, _ready).result()
             for task in tasks:
-                running.add(pool.submit(complete, task))
+                running.add(_submitted(pool, complete, task))
                 if len(running) > self.number:  # one is always waiting for a free worker
                     done, running = wait(running, return_when=FIRST_COMPLETED)
                     yield from (future.result() for future in done)
@@ -125,6 +126,23 @@ class ProcessWorkers:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in processes:
                 process.terminate()
+
+
+def _submitted(pool: ProcessPoolExecutor, call: Callable[..., Any], *what: Any) -> Future[Any]:
+    """Submit a call; a process that starts for it never hears of Ctrl-C, not even while it starts.
+
+    It inherits that SIGINT is blocked; here one that comes meanwhile is delivered afterwards.
+    """
+    from multiprocessing import resource_tracker
+
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        return pool.submit(call, *what)
+    resource_tracker.ensure_running()  # it would unblock the signal when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return pool.submit(call, *what)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def pack_job(job: Job) -> bytes:
