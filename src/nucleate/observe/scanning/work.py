@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -184,12 +186,23 @@ def _ready() -> bool:
     return _engine is not None
 
 
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, however it went."""
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
 def start_worker(content: bytes) -> None:
     """Make this process ready; Ctrl-C is the business of the one that started it."""
     import torch
 
     global _engine
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     job = unpack_job(content)
     if job.threads:
         torch.set_num_threads(job.threads)
