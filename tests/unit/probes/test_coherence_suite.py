@@ -28,7 +28,7 @@ from nucleate.probes.coherence.blimp_splits import with_known_words
 from nucleate.probes.coherence.fitting import Fitting, choose
 from nucleate.probes.coherence.request import SuiteRequest, join
 from nucleate.probes.coherence.syntax import language_splits
-from nucleate.probes.registry import get_probe
+from nucleate.probes.registry import Probe, get_probe
 from nucleate.probes.suites import Suite
 
 STORIES = ["The dog sees the cat. The cat runs home.", "The dogs see the cats. They run."] * 30
@@ -204,8 +204,8 @@ def test_documents_of_the_sample_begin_with_the_token_that_begins_a_text():
 def test_baselines_leave_out_what_they_cannot_answer():
     tokenizer = word_tokenizer(["a", "b"])
     items = ChoiceItems([MinimalPair("a", "b")], tokenizer, name="p", normalise=False)
-    broken = get_probe("ngram")
-    suite = Suite("s", ((get_probe("choice"), items), (broken, object())), {})
+    telling = Probe("t", Level.NARRATIVE, "", len, lambda view, items: view.continuations(items))
+    suite = Suite("s", ((get_probe("choice"), items), (telling, ())), {})
     view = NgramView(sample_ngrams(["a b", "a a"], tokenizer))
     assert set(baseline_readings(suite, view)) == {"p.accuracy", "p.margin"}
 
@@ -226,3 +226,12 @@ def test_the_page_of_the_suite_names_every_set_with_its_licence_and_hub():
         row = rows[published.name]
         assert f"| {published.licence} |" in row
         assert published.hub is None or published.hub.repository in row
+
+
+def test_a_defect_of_a_probe_is_not_taken_for_a_question_that_a_baseline_cannot_answer():
+    def broken(view, items):
+        raise AttributeError("misspelt")
+
+    probe = Probe("p", Level.SYNTAX, "nats", len, broken)
+    with pytest.raises(AttributeError, match="misspelt"):
+        baseline_readings(Suite("s", ((probe, ()),), {}), UniformView(4))
