@@ -65,7 +65,11 @@ class BatchStream:
 
     def next(self) -> Tokens:
         """Return the next batch, shape ``(rows, context)``."""
-        needed = self._rows * self._context
+        return self.take(self._rows, self._context)
+
+    def take(self, rows: int, context: int) -> Tokens:
+        """Return the next tokens as a batch of any shape ``(rows, context)``."""
+        needed = rows * context
         pieces = []
         while needed:
             if self._current is None:
@@ -76,8 +80,8 @@ class BatchStream:
             self._offset += len(piece)
             if self._offset >= len(self._current):
                 self._index, self._offset, self._current = self._index + 1, 0, None
-        self.tokens_served += self._rows * self._context
-        return np.concatenate(pieces).reshape(self._rows, self._context)
+        self.tokens_served += rows * context
+        return np.concatenate(pieces).reshape(rows, context)
 
     def state(self) -> dict[str, int]:
         """Return the place in the stream, ready for JSON."""

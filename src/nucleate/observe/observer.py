@@ -58,6 +58,11 @@ class Observer:
         """Token counts at which it measures."""
         return tuple(self._due.points)
 
+    def look_at(self, model: Any, flops_per_token: float) -> None:
+        """Measure another model from now on, or the same one after it has changed."""
+        self._model = model
+        self._flops_per_reading = self._suite.forward_tokens * flops_per_token
+
     def after_step(self, step: Step) -> list[Reading]:
         """Measure if a scheduled point has been reached; return the readings (often none)."""
         if not self._due.pop(step.tokens):

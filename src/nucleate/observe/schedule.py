@@ -23,12 +23,14 @@ class ProbeSettings(Settings):
         first_tokens: Where the first reading is taken.
         cost_cap: Largest share of the training FLOPs that probes may take.
         items: Size of the item sets; what it counts depends on the suite.
+        only: Names of the probes to ask; all of the suite when empty.
     """
 
     per_decade: float = Field(default=12, ge=1, le=200)
     first_tokens: int = Field(default=50_000, ge=1)
     cost_cap: float = Field(default=0.02, gt=0)
     items: int = Field(default=160, ge=8, le=100_000)
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from nucleate.core import Level
+from nucleate.core import Level, RecipeError
 from nucleate.corpora.ngrams import NgramModel
 from nucleate.corpora.storyworld import (
     Mixture,
@@ -47,6 +47,25 @@ class Suite:
         """Tokens that one measurement of the whole suite sends through the model."""
         shared = {id(items): probe.cost(items) for probe, items in self.parts}
         return sum(shared.values())
+
+    def only(self, names: Sequence[str]) -> Suite:
+        """Return the part of the suite that some probes make up; all of it without names.
+
+        Raises:
+            RecipeError: The suite has no probe of a name.
+        """
+        there = list(dict.fromkeys(probe.name for probe, _ in self.parts))
+        for name in names:
+            if name not in there:
+                raise RecipeError(
+                    "no such probe in this suite",
+                    where="probes.only",
+                    got=name,
+                    expected=", ".join(there),
+                )
+        if not names:
+            return self
+        return replace(self, parts=tuple(part for part in self.parts if part[0].name in names))
 
 
 STORY_PRIMARY = {

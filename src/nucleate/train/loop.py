@@ -1,31 +1,24 @@
-"""The reference loop: one batch, one step, then observe, record and keep what is needed to go on.
-
-Shape legend: B rows of a batch, T tokens of a row, V vocabulary.
-"""
+"""The reference loop: one step, then observe, decide, record and keep what is needed to go on."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 import torch
-from torch.nn.functional import cross_entropy
 
 from nucleate.core import Event, LedgerEntry, Level, Reading, RecipeError, RunFolderError, Step
-from nucleate.corpora.packing import BatchStream
-from nucleate.models import build, save_checkpoint
+from nucleate.models import save_checkpoint
 from nucleate.observe.observer import Observer
 from nucleate.observe.schedule import Due, log_spaced, make_schedule
 from nucleate.store import Run, RunWriter
 from nucleate.train.interrupt import stop_between_steps
-from nucleate.train.ledger import Ledger
-from nucleate.train.optimizers import make_optimizers, peak_rates
+from nucleate.train.levers import Setting
 from nucleate.train.recipe import Recipe
-from nucleate.train.schedule import lr_share
-from nucleate.train.state import load_state, save_state
+from nucleate.train.state import load_position, load_state, save_state
+from nucleate.train.training import Training
 from nucleate.train.workload import Workload
 
 
@@ -64,41 +57,32 @@ class Loop:
     ) -> None:
         self.recipe, self.workload, self.writer = recipe, workload, writer
         self._listener = listener
-        self.device = pick_device(recipe.device)
-        eos = workload.tokenizer.eos_token_id
-        self.model = build(
-            recipe.model, len(workload.tokenizer), recipe.seed, bos_token_id=eos, eos_token_id=eos
-        ).to(self.device)
-        self.model.train()
-        self._forward = torch.compile(self.model) if recipe.compile else self.model
-        self.optimizers = make_optimizers(self.model, recipe.optimizer)
-        self._peaks = peak_rates(self.optimizers)
-        self._parameters = list(self.model.parameters())
-        self.stream = BatchStream(workload.shards, recipe.rows, recipe.context)
-        self.ledger = Ledger(self.model, recipe.context, recipe.optimizer)
+        self.training = Training(recipe, workload, pick_device(recipe.device))
         self.step = Step(0, 0)
-        self.total = recipe.steps * recipe.rows * recipe.context
         self._seconds = {"training": 0.0, "checkpoints": 0.0}
         self._finite = True
+        self._pulls: list[tuple[str, Setting]] = []
         self.observer = self._make_observer() if observed else None
         first = recipe.probes.first_tokens
         density = recipe.checkpoints_per_decade
-        self._keep = Due(log_spaced(first, self.total, density) if density else ())
-        resume_points = range(recipe.resume_every, self.total, recipe.resume_every)
+        self._keep = Due(log_spaced(first, self.training.clock.total, density) if density else ())
+        resume_points = range(recipe.resume_every, self.training.clock.total, recipe.resume_every)
         self._save = Due(resume_points)
 
     def _make_observer(self) -> Observer:
-        cost = self.workload.suite.forward_tokens * self.ledger.forward_flops_per_token
-        training = self.ledger.training_flops(self.total, self.recipe.steps)
-        schedule = make_schedule(self.recipe.probes, self.total, training, cost)
+        training, suite = self.training, self.workload.suite
+        forward = sum(training.ledger.costs.forward.values())
+        planned = training.ledger.planned(training.clock.total, self.recipe.steps)
+        cost = suite.forward_tokens * forward
+        schedule = make_schedule(self.recipe.probes, training.clock.total, planned, cost)
         if schedule.note and self.writer.attempt == 1:
             self.writer.event(Event(self.step, "cost cap", schedule.note))
         return Observer(
-            self.model,
-            self.workload.suite,
+            training.model,
+            suite,
             schedule.points,
             self.writer,
-            flops_per_token=self.ledger.forward_flops_per_token,
+            flops_per_token=forward,
             listener=self._listener.on_readings if self._listener else None,
         )
 
@@ -109,7 +93,8 @@ class Loop:
             CheckpointError: It is missing or damaged.
             RunFolderError: It was made with another corpus, tokenizer or probe schedule.
         """
-        self.step, state = load_state(self.writer.path, self.model, self.optimizers)
+        training = self.training
+        state = load_position(self.writer.path)
         points = list(self.observer.points) if self.observer else []
         if state["data"] != self.workload.key or (points and state["points"] != points):
             raise RunFolderError(
@@ -117,13 +102,11 @@ class Loop:
                 where=self.writer.path,
                 fix="put them back, or train again in a new folder",
             )
-        self._peaks = [
-            (group, peak)
-            for (group, _), peak in zip(
-                peak_rates(self.optimizers), (peak for _, peak in self._peaks), strict=True
-            )
-        ]
-        self.stream.restore(state["stream"])
+        for lever, to in state["pulls"]:
+            self.pull(lever, to)
+        self.step = load_state(self.writer.path, training.model, training.optimizers)
+        training.reloaded()
+        training.restore(state["training"])
         self._keep.done, self._save.done = state["kept"], state["saved"]
         self._seconds = dict(state["seconds"])
         if self.observer and state["observer"]:
@@ -137,46 +120,45 @@ class Loop:
                 leaves the last periodic resume point as it was.
         """
         if self._listener:
-            self._listener.on_start(self.total, self.workload.suite.primary)
+            self._listener.on_start(self.training.clock.total, self.workload.suite.primary)
         with stop_between_steps() as asked:
-            while self.step.step < self.recipe.steps and not asked():
+            while not self.ended and not asked():
                 self.advance()
             stopped = asked()
         self.save()
-        self._close("interrupted" if self.step.step < self.recipe.steps else "finished")
+        self._close("finished" if self.ended else "interrupted")
         if stopped:
             raise KeyboardInterrupt
 
     def advance(self) -> None:
         """Do one optimiser step and everything that belongs to it."""
         begin = time.perf_counter()
-        loss, grad_norm, lr = self._train_step()
+        loss, grad_norm, lr = self.training.step()
         self._seconds["training"] += time.perf_counter() - begin
         self._after_step(loss, grad_norm, lr)
+
+    def pull(self, lever: str, to: Setting) -> str:
+        """Pull a lever of the recipe; return in a few words what has been done."""
+        done = self.recipe.levers[lever].pull(self.training, to)
+        self._pulls.append((lever, to))
+        if self.observer:
+            forward = sum(self.training.ledger.costs.forward.values())
+            self.observer.look_at(self.training.model, forward)
+        return done
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last token of the run has been trained on."""
+        return self.step.step > 0 and self.training.tokens >= self.training.clock.total
 
     @property
     def wall(self) -> float:
         """Seconds spent so far on steps, probes and checkpoints, over all attempts."""
         return sum(self._seconds.values()) + (self.observer.seconds if self.observer else 0.0)
 
-    def _train_step(self) -> tuple[float, float, float]:
-        share = lr_share(self.recipe.schedule, self.step.tokens, self.total)
-        for group, peak in self._peaks:
-            group["lr"] = peak * share
-        ids_BT = torch.from_numpy(self.stream.next()).to(self.device)
-        with self._autocast():
-            loss, balance = next_token_loss(self._forward, ids_BT)
-        (loss + balance).backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self._parameters, self.recipe.optimizer.clip)
-        for optimizer in self.optimizers.values():
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        return loss.item(), norm.item(), self._peaks[-1][1] * share
-
     def _after_step(self, loss: float, grad_norm: float, lr: float) -> None:
-        steps, tokens = self.step.step + 1, self.stream.tokens_served
-        flops = self.ledger.training_flops(tokens, steps)
-        self.step = Step(steps, tokens, flops, self.wall, lr)
+        tokens = self.training.tokens
+        self.step = Step(self.step.step + 1, tokens, self.training.ledger.total, self.wall, lr)
         self.writer.loss(self.step, loss, grad_norm)
         if self._finite and not math.isfinite(loss):
             self._finite = False
@@ -194,14 +176,17 @@ class Loop:
         begin = time.perf_counter()
         folder = self.writer.checkpoints / f"step{self.step.step}"
         extra = {"tokenizer.json": self.workload.tokenizer.backend_tokenizer.to_str().encode()}
-        save_checkpoint(folder, self.model, step=self.step, extra_files=extra, replace=True)
+        save_checkpoint(
+            folder, self.training.model, step=self.step, extra_files=extra, replace=True
+        )
         self._seconds["checkpoints"] += time.perf_counter() - begin
 
     def save(self) -> None:
         """Replace the resume point by the present state."""
         begin = time.perf_counter()
         state = {
-            "stream": self.stream.state(),
+            "training": self.training.state(),
+            "pulls": [list(pull) for pull in self._pulls],
             "kept": self._keep.done,
             "saved": self._save.done,
             "seconds": dict(self._seconds),
@@ -209,7 +194,9 @@ class Loop:
             "points": list(self.observer.points) if self.observer else [],
             "observer": self.observer.state() if self.observer else None,
         }
-        save_state(self.writer.path, self.model, self.optimizers, self.step, state)
+        save_state(
+            self.writer.path, self.training.model, self.training.optimizers, self.step, state
+        )
         self.writer.sync()
         self._seconds["checkpoints"] += time.perf_counter() - begin
 
@@ -217,30 +204,11 @@ class Loop:
         probes = self.observer
         seconds = {**self._seconds, "probes": probes.seconds if probes else 0.0}
         probe_flops = probes.flops if probes else 0.0
-        entries = self.ledger.entries(self.step.tokens, self.step.step, probe_flops, seconds)
+        entries = self.training.ledger.entries(probe_flops, seconds)
         if discarded := Run.open(self.writer.path).discarded_flops:
             entries.append(LedgerEntry("discarded work", discarded))
         self.writer.ledger(entries)
         self.writer.finish(status, self.step)
-
-    def _autocast(self) -> AbstractContextManager[Any]:
-        if self.recipe.precision == "bf16":
-            return torch.autocast(self.device.type, torch.bfloat16)
-        return nullcontext()
-
-
-def next_token_loss(model: Any, ids_BT: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | float]:
-    """Return the mean next-token loss in nats, and what the router's balance adds to the objective.
-
-    The second is 0 for models without experts; it is trained on but not reported as loss.
-    """
-    config = model.config
-    routed = getattr(config, "num_local_experts", 0) > 0
-    extra = {"output_router_logits": True} if routed else {}
-    output = model(input_ids=ids_BT, use_cache=False, **extra)
-    logits_BTV = output.logits[:, :-1]
-    loss = cross_entropy(logits_BTV.flatten(0, 1).float(), ids_BT[:, 1:].flatten())
-    return loss, config.router_aux_loss_coef * output.aux_loss if routed else 0.0
 
 
 def pick_device(wish: str) -> torch.device:

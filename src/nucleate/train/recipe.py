@@ -12,6 +12,7 @@ from nucleate.core.settings import Settings, load_yaml, validate
 from nucleate.corpora.storyworld import Mixture, Split
 from nucleate.models import ModelSettings
 from nucleate.observe.schedule import ProbeSettings
+from nucleate.train.levers import AnyLever
 
 
 class StoryWorldCorpus(Settings):
@@ -104,6 +105,7 @@ class Recipe(Settings):
         device: ``auto`` takes CUDA, then Apple's MPS, then the CPU.
         checkpoints_per_decade: Density of the checkpoints that are kept.
         resume_every: Tokens between the states from which a run can go on.
+        levers: What may be changed on the way, by the names that `policy` calls them.
     """
 
     name: str = Field(default="run", pattern=r"^[\w .+-]*\w$", max_length=80)
@@ -121,6 +123,7 @@ class Recipe(Settings):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     checkpoints_per_decade: float = Field(default=4, ge=0, le=100)
     resume_every: int = Field(default=500_000, ge=1)
+    levers: dict[str, AnyLever] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:

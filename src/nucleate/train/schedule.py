@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from nucleate.train.recipe import ScheduleSettings
 
@@ -30,3 +31,38 @@ def lr_share(settings: ScheduleSettings, tokens: int, total: int) -> float:
     done = min(1.0, (tokens - begin) / (total - begin))
     fall = 1 - done if settings.kind == "wsd" else 0.5 * (1 + math.cos(math.pi * done))
     return rise * (settings.final + (1 - settings.final) * fall)
+
+
+class Clock:
+    """How long training goes on, and the learning rate until then.
+
+    Attributes:
+        total: Tokens at which the run ends.
+        decay_at: Tokens at which a decay was started by hand; None as long as the schedule decides.
+    """
+
+    def __init__(self, settings: ScheduleSettings, total: int) -> None:
+        self._settings, self.total = settings, total
+        self.decay_at: int | None = None
+
+    def share(self, tokens: int) -> float:
+        """Return the share of the peak learning rate for a step that begins after `tokens`."""
+        if self.decay_at is None:
+            return lr_share(self._settings, tokens, self.total)
+        done = min(1.0, max(0.0, (tokens - self.decay_at) / (self.total - self.decay_at)))
+        return 1 - (1 - self._settings.final) * done
+
+    def start_decay(self, at: int, length: int) -> None:
+        """Fall to the final share linearly from `at` tokens on, and end the run with that."""
+        if length < 1:
+            raise ValueError(f"a decay over {length} tokens is none")
+        self.decay_at, self.total = at, at + length
+
+    def state(self) -> dict[str, int | None]:
+        """Return what may have changed since the start, ready for JSON."""
+        return {"total": self.total, "decay_at": self.decay_at}
+
+    def restore(self, state: Mapping[str, int | None]) -> None:
+        """Go on from a state returned by `state`."""
+        assert state["total"] is not None
+        self.total, self.decay_at = state["total"], state["decay_at"]

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from nucleate.core import CheckpointError, Step
-from nucleate.models import load_checkpoint, load_optimizers, pack_optimizers, save_checkpoint
+from nucleate.models import (
+    load_checkpoint,
+    load_optimizers,
+    pack_optimizers,
+    save_checkpoint,
+    verify_checkpoint,
+)
 
 FOLDER = "resume"
 _TENSORS, _TREE, _STATE, _RNG = "optimizer.safetensors", "optimizer.json", "state.json", "rng"
@@ -41,13 +48,28 @@ def save_state(
     )
 
 
-def load_state(
-    run: Path, model: Any, optimizers: dict[str, torch.optim.Optimizer]
-) -> tuple[Step, dict[str, Any]]:
+def load_position(run: Path) -> dict[str, Any]:
+    """Return the state that was passed to `save_state`.
+
+    Raises:
+        CheckpointError: There is no resume point, it is damaged, or of an earlier version.
+    """
+    verify_checkpoint(run / FOLDER)
+    state: dict[str, Any] = json.loads((run / FOLDER / _STATE).read_bytes())
+    if "training" not in state:
+        raise CheckpointError(
+            "resume point is of an earlier version of nucleate",
+            where=run / FOLDER / _STATE,
+            fix="train again in a new folder",
+        )
+    return state
+
+
+def load_state(run: Path, model: Any, optimizers: dict[str, torch.optim.Optimizer]) -> Step:
     """Load the run's resume point into a model and its optimisers, and set torch's generators.
 
     Returns:
-        Where training stood, and the state that was passed to `save_state`.
+        Where training stood.
 
     Raises:
         CheckpointError: There is no resume point, or it is damaged or of another recipe.
@@ -66,8 +88,7 @@ def load_state(
     torch.set_rng_state(generators.pop(f"{_RNG}.cpu"))
     if generators and torch.cuda.is_available():
         torch.cuda.set_rng_state_all([generators[name] for name in sorted(generators)])
-    state: dict[str, Any] = checkpoint.json(_STATE)
-    return checkpoint.step, state
+    return checkpoint.step
 
 
 def has_state(run: Path) -> bool:

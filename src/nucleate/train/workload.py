@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ class Workload:
     Attributes:
         key: Hash of tokenizer and documents: a run may only go on with the same.
         facts: What was counted about the corpus, for the run folder and the report.
+        retold: From a mixture and a seed to more stories of the same world; None for other corpora.
     """
 
     tokenizer: Any
@@ -29,6 +31,7 @@ class Workload:
     suite: Suite
     key: str = ""
     facts: dict[str, int | str] = field(default_factory=dict)
+    retold: Callable[[Any, int], Shards] | None = None
 
 
 def build_workload(recipe: Recipe, cache: Path | None = None) -> Workload:
@@ -55,9 +58,14 @@ def _story_workload(recipe: Recipe, corpus: StoryWorldCorpus) -> Workload:
     world = make_world(corpus.world)
     tokenizer = word_tokenizer(vocabulary(world.towns))
     ids, eos = tokenizer.get_vocab(), tokenizer.eos_token_id
+
+    def told(mixture: Any, seed: int) -> Shards:
+        return StoryShards(world, mixture, ids, eos, seed)
+
     return Workload(
         tokenizer=tokenizer,
-        shards=StoryShards(world, corpus.mixture, ids, eos, recipe.seed),
+        shards=told(corpus.mixture, recipe.seed),
+        retold=told,
         suite=story_suite(
             world,
             corpus.mixture,
@@ -65,7 +73,7 @@ def _story_workload(recipe: Recipe, corpus: StoryWorldCorpus) -> Workload:
             split=corpus.probes,
             stories=recipe.probes.items,
             context=recipe.context,
-        ),
+        ).only(recipe.probes.only),
         key=_key(tokenizer, str(corpus.world)),
         facts={"corpus": f"story world {corpus.world}", "vocabulary": len(ids)},
     )
@@ -96,7 +104,7 @@ def _text_workload(recipe: Recipe, corpus: TextCorpus, cache: Path | None) -> Wo
         items=recipe.probes.items,
         context=recipe.context,
         blimp=_blimp_folder(corpus.blimp),
-    )
+    ).only(recipe.probes.only)
     return Workload(
         tokenizer=tokenizer,
         shards=shards,

@@ -30,9 +30,9 @@ def tiny(**changes: Any) -> Recipe:
 def fingerprint(loop: Any) -> dict[str, str]:
     """Return SHA-256 of weights, optimiser state and random state of a loop."""
     weights, state = hashlib.sha256(), hashlib.sha256()
-    for name, tensor in loop.model.state_dict().items():
+    for name, tensor in loop.training.model.state_dict().items():
         weights.update(name.encode() + tensor.numpy().tobytes())
-    for name, optimizer in loop.optimizers.items():
+    for name, optimizer in loop.training.optimizers.items():
         for index, entries in optimizer.state_dict()["state"].items():
             for key, value in entries.items():
                 content = (
@@ -44,7 +44,7 @@ def fingerprint(loop: Any) -> dict[str, str]:
         "weights": weights.hexdigest(),
         "optimizer": state.hexdigest(),
         "rng": rng.hexdigest(),
-        "keys": ",".join(loop.model.state_dict()),
+        "keys": ",".join(loop.training.model.state_dict()),
     }
 
 

@@ -67,7 +67,7 @@ def test_fingerprint_sees_a_single_changed_weight(tmp_path: Path) -> None:
     loop = trained(tmp_path / "a", tiny())
     before = fingerprint(loop)
     with torch.no_grad():
-        next(loop.model.parameters()).view(-1)[0] += 1e-6
+        next(loop.training.model.parameters()).view(-1)[0] += 1e-6
     after = fingerprint(loop)
     assert before["weights"] != after["weights"]
     assert before["optimizer"] == after["optimizer"]
@@ -140,7 +140,7 @@ def test_ledger_adds_up(tmp_path: Path) -> None:
 def _cut(loop: Loop, where: str, call: int) -> None:
     """Make the loop die inside something, at one of its calls."""
     calls = itertools.count(1)
-    owner: Any = loop.optimizers["adamw"] if where == "optimizer" else loop.observer
+    owner: Any = loop.training.optimizers["adamw"] if where == "optimizer" else loop.observer
     name = "step" if where == "optimizer" else "measure"
     plain = getattr(owner, name)
 

@@ -1,0 +1,37 @@
+"""What every lever is: settings, and one way to change a run that is under way."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, TypeAlias
+
+from nucleate.core.settings import Settings
+
+if TYPE_CHECKING:
+    from nucleate.train.training import Training
+
+Setting: TypeAlias = bool | int | float | str
+"""What a lever is pulled to."""
+
+
+class Lever(Settings):
+    """Something that changes training; it does nothing until it is pulled.
+
+    A lever keeps no state of its own: what it changes lives in `Training`, and a resumed run pulls
+    the same levers again, in the same order, before weights, optimisers, streams, clock and ledger
+    are put back. Whatever a pull draws at random must therefore come from the recipe's seeds.
+    """
+
+    @abstractmethod
+    def expected(self, to: Setting) -> str:
+        """Return what settings this lever takes, as words, when `to` is none of them; else ''."""
+
+    @abstractmethod
+    def pull(self, training: Training, to: Setting) -> str:
+        """Change the run; return in a few words what has been done."""
+
+
+def share_expected(to: Setting) -> str:
+    """Answer for levers that take a share of the rows."""
+    fine = isinstance(to, (int, float)) and not isinstance(to, bool) and 0 <= to <= 1
+    return "" if fine else "a share from 0 to 1"

@@ -1,0 +1,179 @@
+"""The moving parts of a run: everything that a step uses and that a lever may change.
+
+Shape legend: B rows of a batch, T tokens of a row, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from nucleate.corpora.blend import Blend
+from nucleate.models import build
+from nucleate.train.ledger import Ledger, costs
+from nucleate.train.optimizers import make_optimizers, peak_rates
+from nucleate.train.recipe import Recipe
+from nucleate.train.schedule import Clock
+from nucleate.train.workload import Workload
+
+Objective = Callable[[Any, torch.Tensor], tuple[torch.Tensor, torch.Tensor | float]]
+"""From a model and token ids, shape ``(B, T)``, to the loss (nats per token) and what is added."""
+
+
+class Training:
+    """Model, optimisers, data and bookkeeping of one run.
+
+    Args:
+        recipe: What to train.
+        workload: Its corpus and probes.
+        device: Where.
+
+    Attributes:
+        model: The model itself, never wrapped; levers change it in place or through `replace`.
+        optimizers: By name; see `renew_optimizers`.
+        stream: Where batches come from.
+        clock: Learning rate and end of the run.
+        objective: What is minimised.
+        ledger: What it costs.
+        coarse: Tokens of the data that are one position of the model.
+        frozen: Lowest layers that are not trained.
+        warm_streams: Streams whose tokens are booked as warm-up data.
+        tokens: Tokens trained on so far.
+    """
+
+    def __init__(self, recipe: Recipe, workload: Workload, device: torch.device) -> None:
+        self.recipe, self.workload, self.device = recipe, workload, device
+        eos = workload.tokenizer.eos_token_id
+        self.vocabulary = len(workload.tokenizer)
+        self.model: Any = build(
+            recipe.model, self.vocabulary, recipe.seed, bos_token_id=eos, eos_token_id=eos
+        ).to(device)
+        self.model.train()
+        self.optimizers = make_optimizers(self.model, recipe.optimizer)
+        self.stream = Blend(workload.shards, recipe.rows, recipe.context)
+        self.clock = Clock(recipe.schedule, recipe.steps * recipe.rows * recipe.context)
+        self.objective: Objective = next_token_loss
+        self.coarse, self.frozen = 1, 0
+        self.warm_streams: set[str] = set()
+        self.ledger = Ledger(costs(self.model, recipe.context, recipe.optimizer))
+        self._refresh()
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the data trained on so far."""
+        return self.stream.tokens_served
+
+    def step(self) -> tuple[float, float, float]:
+        """Do one optimiser step; return the loss, the gradient's norm and the learning rate."""
+        share = self.clock.share(self.tokens)
+        for group, peak in self._peaks:
+            group["lr"] = peak * share
+        before, warm = self.tokens, self._warm
+        ids_BT = torch.from_numpy(self.stream.next()).to(self.device)
+        self.ledger.add(self.tokens - before, self._warm - warm)
+        with self._autocast():
+            loss, extra = self.objective(self._forward, ids_BT)
+        (loss + extra).backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters, self.recipe.optimizer.clip)
+        for optimizer in self.optimizers.values():
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        return loss.item(), norm.item(), self._peaks[-1][1] * share
+
+    def recost(self) -> None:
+        """Book at new costs; call it after anything that changes what a token costs."""
+        self.ledger.change(
+            costs(
+                self.model,
+                self.stream.context,
+                self.recipe.optimizer,
+                coarse=self.coarse,
+                frozen=self.frozen,
+            )
+        )
+
+    def replace(self, model: Any) -> None:
+        """Train another model from now on; `renew_optimizers` must follow."""
+        self.model = model
+        self.model.train()
+
+    def renew_optimizers(self, parents: Mapping[Any, Any] | None = None) -> None:
+        """Make the optimisers again, for the parameters that are now there and trained.
+
+        Args:
+            parents: From a new parameter to the one whose moments it takes over; parameters that
+                stay keep theirs, all others begin without any.
+        """
+        states = {
+            p: s for optimizer in self.optimizers.values() for p, s in optimizer.state.items()
+        }
+        self.optimizers = make_optimizers(self.model, self.recipe.optimizer)
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                for parameter in group["params"]:
+                    source = parameter if parameter in states else (parents or {}).get(parameter)
+                    if source in states:
+                        optimizer.state[parameter] = _copied(states[source], source is parameter)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Follow a change of model or optimisers."""
+        self._peaks = peak_rates(self.optimizers)
+        self._parameters = [p for p in self.model.parameters() if p.requires_grad]
+        self._forward = torch.compile(self.model) if self.recipe.compile else self.model
+
+    def reloaded(self) -> None:
+        """Follow optimisers whose state was just loaded: groups are new, peak rates are not."""
+        peaks = [peak for _, peak in self._peaks]
+        groups = [group for group, _ in peak_rates(self.optimizers)]
+        self._peaks = list(zip(groups, peaks, strict=True))
+
+    def state(self) -> dict[str, Any]:
+        """Return everything beside weights, optimisers and pulls, ready for JSON."""
+        return {
+            "stream": self.stream.state(),
+            "clock": self.clock.state(),
+            "ledger": self.ledger.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state returned by `state`, after the same levers have been pulled."""
+        self.stream.restore(state["stream"])
+        self.clock.restore(state["clock"])
+        self.ledger.restore(state["ledger"])
+
+    @property
+    def _warm(self) -> int:
+        served = self.stream.served if self.warm_streams else {}
+        return sum(served[name] for name in self.warm_streams)
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self.recipe.precision == "bf16":
+            return torch.autocast(self.device.type, torch.bfloat16)
+        return nullcontext()
+
+
+def next_token_loss(model: Any, ids_BT: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | float]:
+    """Return the mean next-token loss in nats, and what the router's balance adds to the objective.
+
+    The second is 0 for models without experts; it is trained on but not reported as loss.
+    """
+    config = model.config
+    routed = getattr(config, "num_local_experts", 0) > 0
+    extra = {"output_router_logits": True} if routed else {}
+    output = model(input_ids=ids_BT, use_cache=False, **extra)
+    logits_BTV = output.logits[:, :-1]
+    loss = cross_entropy(logits_BTV.flatten(0, 1).float(), ids_BT[:, 1:].flatten())
+    return loss, config.router_aux_loss_coef * output.aux_loss if routed else 0.0
+
+
+def _copied(state: Mapping[str, Any], own: bool) -> dict[str, Any]:
+    """Return an optimiser's state of one parameter: itself, or a copy for another parameter."""
+    return {
+        key: value if own or not torch.is_tensor(value) else value.clone()
+        for key, value in state.items()
+    }
