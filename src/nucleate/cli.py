@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nucleate.bridges.lm_eval.commands import commands as suite_commands
+from nucleate.cli_cost import cost
 from nucleate.cli_scan import Interrupted, scan
 
 if TYPE_CHECKING:
@@ -230,6 +231,7 @@ def detect(
 
 
 app.command()(scan)
+app.command()(cost)
 
 
 @app.command()
