@@ -259,13 +259,22 @@ class LedgerEntry:
         part: ``attention``, ``mlp``, ``head``, ``optimiser``, ``probes`` …
         flops: Floating-point operations.
         seconds: Wall-clock time (NaN when it was not taken apart).
-        mark: How `flops` was obtained.
+        mark: How the entry's numbers were obtained.
+        kwh: Energy (NaN where the entry is not about energy).
+        kg_co2e: Carbon (NaN where the entry is not about carbon).
     """
 
     part: str
     flops: float
     seconds: float = math.nan
     mark: Mark = Mark.MODELLED
+    kwh: float = math.nan
+    kg_co2e: float = math.nan
+
+    @property
+    def is_energy(self) -> bool:
+        """Whether the entry is about energy or carbon, and then not about FLOPs."""
+        return math.isfinite(self.kwh) or math.isfinite(self.kg_co2e)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ NaN and infinities included.
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -93,17 +94,24 @@ def unpack_event(data: Mapping[str, Any]) -> Event:
 
 
 def pack_entry(entry: LedgerEntry) -> dict[str, Any]:
-    """Return a ledger entry as JSON types."""
-    return {
+    """Return a ledger entry as JSON types; energy and carbon only where they are known."""
+    data = {
         "part": entry.part,
         "flops": float(entry.flops),
         "seconds": float(entry.seconds),
         "mark": str(entry.mark),
     }
+    known = {"kwh": float(entry.kwh), "kg_co2e": float(entry.kg_co2e)}
+    return data | {key: value for key, value in known.items() if math.isfinite(value)}
 
 
 def unpack_entry(data: Mapping[str, Any]) -> LedgerEntry:
     """Read a ledger entry."""
     return LedgerEntry(
-        str(data["part"]), number(data["flops"]), number(data["seconds"]), Mark(data["mark"])
+        part=str(data["part"]),
+        flops=number(data["flops"]),
+        seconds=number(data["seconds"]),
+        mark=Mark(data["mark"]),
+        kwh=number(data.get("kwh")),
+        kg_co2e=number(data.get("kg_co2e")),
     )

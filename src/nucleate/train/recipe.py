@@ -105,6 +105,7 @@ class Recipe(Settings):
         device: ``auto`` takes CUDA, then Apple's MPS, then the CPU.
         checkpoints_per_decade: Density of the checkpoints that are kept.
         resume_every: Tokens between the states from which a run can go on.
+        energy: Whether codecarbon watches the energy of the machine (extra ``energy``).
         levers: What may be changed on the way, by the names that `policy` calls them.
     """
 
@@ -123,6 +124,7 @@ class Recipe(Settings):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     checkpoints_per_decade: float = Field(default=4, ge=0, le=100)
     resume_every: int = Field(default=500_000, ge=1)
+    energy: bool = False
     levers: dict[str, AnyLever] = Field(default_factory=dict)
 
     @model_validator(mode="after")

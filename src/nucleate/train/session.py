@@ -12,6 +12,7 @@ from nucleate.core.settings import validate
 from nucleate.models import verify_checkpoint
 from nucleate.observe.environment import PACKAGES, environment
 from nucleate.store import Manifest, Run, RunWriter, Status
+from nucleate.train.energy import metered, refuse_missing_codecarbon
 from nucleate.train.loop import Listener, Loop, pick_device
 from nucleate.train.optimizers import refuse_missing_muon
 from nucleate.train.recipe import Recipe
@@ -54,6 +55,7 @@ def run(
         )
     device = pick_device(recipe.device)  # before anything is created that a mistake would spoil
     refuse_missing_muon(recipe.optimizer)
+    refuse_missing_codecarbon(recipe.energy)
     workload = build_workload(recipe, cache=path.parent / ".cache")
     manifest = Manifest(
         name=recipe.name,
@@ -75,7 +77,8 @@ def run(
         except UserError:
             shutil.rmtree(path)  # nothing was trained, and the corrected call needs the name
             raise
-        loop.run()
+        with metered(writer, recipe.energy):
+            loop.run()
     return path
 
 
@@ -89,6 +92,7 @@ def _resume(path: Path, listener: Listener | None, observed: bool) -> Path:
         )
     recipe = validate(Recipe, dict(before.manifest.recipe), where=str(path / "run.json"))
     changed = changes(before.manifest.environment, environment(pick_device(recipe.device)))
+    refuse_missing_codecarbon(recipe.energy)
     workload = build_workload(recipe, cache=path.parent / ".cache")
     step = verify_checkpoint(path / FOLDER).step
     with RunWriter.resume(path, step) as writer:
@@ -98,7 +102,8 @@ def _resume(path: Path, listener: Listener | None, observed: bool) -> Path:
         if changed:
             text = f"not bit-exact from here on: {'; '.join(changed)}"
             writer.event(Event(step, "inexact resume", text))
-        loop.run()
+        with metered(writer, recipe.energy):
+            loop.run()
     return path
 
 

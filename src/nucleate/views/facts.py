@@ -28,6 +28,7 @@ class Costs:
         probe_share: Share of the FLOPs spent on probes; NaN without a probe entry.
         probe_time: The same of the time.
         marks: The marks that occur.
+        energy: Entries about energy and carbon, which have no FLOPs.
     """
 
     parts: tuple[tuple[LedgerEntry, float], ...]
@@ -36,10 +37,13 @@ class Costs:
     probe_share: float
     probe_time: float
     marks: tuple[Mark, ...]
+    energy: tuple[LedgerEntry, ...] = ()
 
 
 def costs(ledger: Sequence[LedgerEntry]) -> Costs:
     """Add up a ledger."""
+    energy = tuple(entry for entry in ledger if entry.is_energy)
+    ledger = [entry for entry in ledger if not entry.is_energy]
     flops = sum(entry.flops for entry in ledger if math.isfinite(entry.flops))
     times = [entry.seconds for entry in ledger if math.isfinite(entry.seconds)]
     probes = [entry for entry in ledger if entry.part.startswith("probe")]
@@ -55,6 +59,7 @@ def costs(ledger: Sequence[LedgerEntry]) -> Costs:
         marks=tuple(
             mark for mark in Mark if any(entry.mark is mark and entry.flops for entry in ledger)
         ),
+        energy=energy,
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from nucleate.core.units import seconds, si, tokens
 from nucleate.views import labels
 from nucleate.views.charts import ladder
+from nucleate.views.cost.numbers import shown as amount
 from nucleate.views.facts import costs, created, happenings, reproduce, settings_text
 from nucleate.views.frame import token_domain
 from nucleate.views.losschart import loss_chart
@@ -169,7 +170,12 @@ def _environment() -> Environment:
         "measure": labels.measure_name,
         "capital": labels.capital,
     }
-    environment.globals |= {"span": labels.span, "isfinite": math.isfinite, "id": id}
+    environment.globals |= {
+        "span": labels.span,
+        "amount": amount,
+        "isfinite": math.isfinite,
+        "id": id,
+    }
     return environment
 
 
