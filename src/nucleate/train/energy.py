@@ -72,8 +72,9 @@ class EnergyMeter:
 
     def __enter__(self) -> EnergyMeter:
         with preserved_random_state():
-            logging.getLogger("codecarbon").setLevel(logging.CRITICAL)  # it talks before it asks
             from codecarbon import OfflineEmissionsTracker
+
+            logging.getLogger("codecarbon").setLevel(logging.CRITICAL)  # it talks before it listens
 
             self._tracker = OfflineEmissionsTracker(
                 save_to_file=False,

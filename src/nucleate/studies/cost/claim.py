@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 SOURCE = (
@@ -28,9 +29,21 @@ def data() -> dict[str, Any]:
     implied = [
         {"name": name, "unit": unit, "before": rule(before), "after": rule(after)}
         for name, unit, rule in (
-            ("carbon of the grid", "kg/kWh", lambda f: f["carbon"] / f["energy"]),
-            ("mean power", "kW", lambda f: 1000 * f["energy"] / (24 * f["wall-clock"])),
-            ("money for each kWh", "USD/kWh", lambda f: f["money"] / f["energy"] / 1000),
+            ("carbon of the grid", "kg/kWh", _grid),
+            ("mean power", "kW", _power),
+            ("money for each kWh", "USD/kWh", _price),
         )
     ]
     return {"source": SOURCE, "rows": rows, "implied": implied}
+
+
+def _grid(figures: Mapping[str, float]) -> float:
+    return figures["carbon"] / figures["energy"]
+
+
+def _power(figures: Mapping[str, float]) -> float:
+    return 1000 * figures["energy"] / (24 * figures["wall-clock"])
+
+
+def _price(figures: Mapping[str, float]) -> float:
+    return figures["money"] / figures["energy"] / 1000

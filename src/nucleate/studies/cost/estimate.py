@@ -91,7 +91,7 @@ def estimate(
     watts = device.watts * assumed.load + assumed.host_watts
     energy = hours * watts / 1000 * assumed.pue
     rows = [
-        ("flops", "FLOPs", work.flops, "FLOP", _how_counted(work)),
+        ("flops", "FLOPs", work.flops, "FLOP", work.how),
         ("device_hours", "device hours", hours, "h", "FLOPs / (peak · MFU) / 3600"),
         ("wall_hours", "wall-clock", hours / assumed.devices, "h", "device hours / devices"),
         ("energy", "energy", energy, "kWh", "device hours · (power · share + host) / 1000 · PUE"),
@@ -105,7 +105,3 @@ def estimate(
         rows.insert(1, ("six_nd", "6ND beside it", work.six_nd, "FLOP", SIX_N_D))
     outputs = tuple(Figure(*row[:4], Mark.MODELLED, row[4]) for row in rows)
     return Estimate(work, (*work.inputs, *figures(assumed, device)), outputs, saving)
-
-
-def _how_counted(work: Work) -> str:
-    return "sum over the parts; backward is twice forward" if work.parts else SIX_N_D

@@ -40,6 +40,7 @@ class Work:
         flops: All FLOPs; what the price follows from.
         parts: The same by part; empty where no architecture is known.
         six_nd: 6ND beside it; NaN where N is unknown.
+        how: How `flops` was counted.
         inputs: What was assumed or read to get there.
         notes: What a reader must know about the count.
     """
@@ -48,6 +49,7 @@ class Work:
     flops: float
     parts: Mapping[str, float]
     six_nd: float
+    how: str
     inputs: tuple[Figure, ...]
     notes: tuple[str, ...] = ()
 
@@ -61,7 +63,7 @@ def from_parameters(params: float, tokens: float) -> Work:
     """
     flops = 6 * _positive(params, "--params") * _positive(tokens, "--tokens")
     inputs = (_parameters(params, "given"), _tokens(tokens, "given"))
-    return Work(_title(params, tokens), flops, {}, flops, inputs, (_LEFT_OUT,))
+    return Work(_title(params, tokens), flops, {}, flops, SIX_N_D, inputs, (_LEFT_OUT,))
 
 
 def from_config(path: str | Path, tokens: float, context: int | None = None) -> Work:
@@ -100,6 +102,7 @@ def from_config(path: str | Path, tokens: float, context: int | None = None) -> 
         sum(parts.values()),
         parts,
         6 * active * tokens,
+        "sum over the parts; backward is twice forward",
         inputs,
         (_ONE_COUNT,),
     )
@@ -126,10 +129,11 @@ def from_run(path: str | Path) -> Work:
     if params:
         inputs.insert(0, _parameters(params, "of the run's last checkpoint"))
     return Work(
-        f"run {run.manifest.name}",
+        f"run folder {run.manifest.name}",
         sum(parts.values()),
         parts,
         6 * params * tokens if params else math.nan,
+        "sum over the ledger of the run",
         tuple(inputs),
         (f"The run is {run.status}; its ledger holds what it had cost when last recorded.",),
     )

@@ -8,8 +8,14 @@ from collections.abc import Mapping
 from nucleate.core.units import si, tokens
 
 _LARGER: Mapping[str, tuple[tuple[float, str], ...]] = {
-    "kWh": ((1e6, "GWh"), (1e3, "MWh"), (1, "kWh"), (1e-3, "Wh"), (1e-6, "mWh")),
-    "kg CO2e": ((1e3, "t CO2e"), (1, "kg CO2e"), (1e-3, "g CO2e"), (1e-6, "mg CO2e")),
+    "kWh": ((1e6, "GWh"), (1e3, "MWh"), (1, "kWh"), (1e-3, "Wh"), (1e-6, "mWh"), (1e-9, "µWh")),
+    "kg CO2e": (
+        (1e3, "t CO2e"),
+        (1, "kg CO2e"),
+        (1e-3, "g CO2e"),
+        (1e-6, "mg CO2e"),
+        (1e-9, "µg CO2e"),
+    ),
     "FLOP/s": ((1e15, "PFLOP/s"), (1e12, "TFLOP/s"), (1e9, "GFLOP/s")),
 }
 _DAYS_FROM = 48
@@ -52,7 +58,12 @@ def percent(share: float) -> str:
 
 def _below_an_hour(hours: float) -> str:
     seconds = 3600 * hours
-    return f"{_plain(seconds / 60)} min" if seconds >= 60 else f"{_plain(seconds)} s"
+    if seconds >= 60:
+        return f"{_plain(seconds / 60)} min"
+    for scale, name in ((1, "s"), (1e-3, "ms"), (1e-6, "µs")):
+        if seconds >= scale:
+            return f"{_plain(seconds / scale)} {name}"
+    return f"{seconds:.3g} s"
 
 
 def _plain(value: float) -> str:
