@@ -117,6 +117,7 @@ def test_numbers_as_people_read_them() -> None:
     assert shown(90 * 24, "h", "device_hours") == "2 160 h"
     assert shown(0.5, "h") == "30 min"
     assert shown(0.001, "h") == "3.6 s"
+    assert shown(1e-9, "h") == "3.6 µs"
     assert shown(312e12, "FLOP/s") == "312 TFLOP/s"
     assert shown(4096, "tokens") == "4 096 tokens"
     assert shown(2e12, "tokens") == "2T tokens"
