@@ -25,6 +25,15 @@ class Documents:
     key: str
 
 
+def share_of(texts: Iterable[str], index: int, shares: int) -> tuple[str, ...]:
+    """Return one of several disjoint shares of some texts; the hash of a text decides its share."""
+    return tuple(
+        text
+        for text in texts
+        if int.from_bytes(hashlib.sha256(text.encode()).digest()[4:8], "big") % shares == index
+    )
+
+
 def read_documents(
     sources: Sequence[str | Path],
     *,

@@ -76,6 +76,8 @@ STORY_PRIMARY = {
     Level.KNOWLEDGE: "fact.rare",
 }
 _NGRAM_SHARDS = 24
+_HELD_OUT_SHARD = {Split.DEVELOPMENT: 1, Split.SEALED: 2}
+"""Shards after those counted, so that each probe set has held-out rows of its own."""
 _HELD_OUT_SEED = 1_000_003
 
 
@@ -87,6 +89,7 @@ def story_suite(
     split: Split = Split.CONTROL,
     stories: int = 160,
     context: int = 128,
+    rows: int = 24,
 ) -> Suite:
     """Build the suite of the story world.
 
@@ -97,12 +100,14 @@ def story_suite(
         split: Which probe set to ask.
         stories: Number of stories to ask about; the other items follow from it.
         context: Length of the rows for n-gram alignment and loss, in tokens.
+        rows: Number of those rows.
     """
     items = make_items(world, mixture, split, stories=stories)
     ids, eos = tokenizer.get_vocab(), tokenizer.eos_token_id
     sample = StoryShards(world, mixture, ids, eos, seed=_HELD_OUT_SEED)
     corpus = np.concatenate([sample.shard(i) for i in range(_NGRAM_SHARDS)])
-    held_out = held_out_rows(sample.shard(_NGRAM_SHARDS), 24, context)
+    shard = sample.shard(_NGRAM_SHARDS + _HELD_OUT_SHARD.get(split, 0))
+    held_out = held_out_rows(shard, rows, context)
     return Suite(
         name=f"story world ({split})",
         parts=_story_parts(items, held_out, NgramModel(corpus, len(ids)), tokenizer),

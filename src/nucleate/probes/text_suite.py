@@ -16,7 +16,7 @@ from nucleate.corpora.items import ContextPair, MinimalPair
 from nucleate.corpora.ngrams import NgramModel
 from nucleate.corpora.packing import Tokens
 from nucleate.corpora.pairs import make_text_pairs
-from nucleate.corpora.text import Documents
+from nucleate.corpora.text import Documents, share_of
 from nucleate.corpora.tokenizer import begin_token, encode
 from nucleate.probes.baseline import NgramView
 from nucleate.probes.behaviour.alignment import AlignmentItems
@@ -44,6 +44,7 @@ def text_suite(
     context: int = 256,
     blimp: str | Path | None = None,
     seed: int = 0,
+    share: tuple[int, int] = (0, 1),
 ) -> Suite:
     """Build the suite of a text corpus; its notes say what is missing and what n-grams score.
 
@@ -66,6 +67,8 @@ def text_suite(
         blimp: Folder for `read_blimp`, e.g. the one that `find_blimp` finds; None leaves the
             syntax level out.
         seed: Seed of every choice.
+        share: Which of how many disjoint shares of held-out documents and BLiMP pairs to ask, such
+            as ``(2, 3)`` for the last third.
 
     Raises:
         DataError: The arguments are out of range, held-out text is too short for one row, or the
@@ -78,16 +81,17 @@ def text_suite(
             got=f"items {items}, context {context}",
             expected=f"items ≥ 16, context ≥ {2 * SHORTEST_ROW}",
         )
+    held_out = share_of(documents.held_out, *share)
     sample = np.asarray(training_sample[:MOST_SAMPLE], dtype=np.int64)
     ngrams = NgramModel(sample, len(tokenizer))
-    rows, notes = document_rows(documents.held_out, tokenizer, max(8, items // 4), context, seed)
+    rows, notes = document_rows(held_out, tokenizer, max(8, items // 4), context, seed)
     few = rows[: max(4, items // 13)]
     parts: list[tuple[Probe, Any]] = [
         (get_probe("ngram"), AlignmentItems(few, ngrams)),
         (get_probe("loss"), PositionItems(rows)),
     ]
     primary = {Level.COOCCURRENCE: "ngram.bigram"}
-    pairs, more = _coherence_pairs(documents.held_out, tokenizer, items, context, seed)
+    pairs, more = _coherence_pairs(held_out, tokenizer, items, context, seed)
     notes += more
     if pairs:
         parts.append((get_probe("coherence"), PairItems(pairs, tokenizer, context=context)))
@@ -97,7 +101,7 @@ def text_suite(
     if blimp is None:
         notes.append("syntax is not measured: there is no folder of BLiMP pairs")
     else:
-        sentences, more = _blimp_pairs(blimp, tokenizer, items, context, seed)
+        sentences, more = _blimp_pairs(blimp, tokenizer, items, context, seed, share)
         notes += more
         parts.append((get_probe("blimp"), PairItems(sentences, tokenizer, context=context)))
         primary[Level.SYNTAX] = "blimp.all"
@@ -159,12 +163,19 @@ def _coherence_pairs(
 
 
 def _blimp_pairs(
-    folder: str | Path, tokenizer: Any, items: int, context: int, seed: int
+    folder: str | Path,
+    tokenizer: Any,
+    items: int,
+    context: int,
+    seed: int,
+    share: tuple[int, int],
 ) -> tuple[list[MinimalPair], list[str]]:
     """Take as many pairs of each paradigm as make about as many as `items`."""
     paradigms = len(read_blimp(folder, per_paradigm=1))
-    each = max(1, round(items / paradigms))
+    each = share[1] * max(1, round(items / paradigms))
     chosen = read_blimp(folder, per_paradigm=each, seed=seed, by="field")
+    own = set(share_of((pair.good for pair in chosen), *share))
+    chosen = [pair for pair in chosen if pair.good in own]
     lengths = [max(map(len, encode(tokenizer, [pair.good, pair.bad]))) for pair in chosen]
     fitting = [pair for pair, size in zip(chosen, lengths, strict=True) if size < context]
     left_out = len(chosen) - len(fitting)

@@ -39,6 +39,8 @@ class TextCorpus(Settings):
         vocab_size: Size of the byte-level BPE that is trained on the training documents.
         held_out_share: Share of the documents that only probes see.
         blimp: Folder with BLiMP's minimal pairs; ``auto`` looks for one, ``none`` leaves it out.
+        probes: Which third of the held-out documents and pairs the observer asks, where others are
+            kept for later; all of them when left out.
     """
 
     kind: Literal["text"]
@@ -47,6 +49,7 @@ class TextCorpus(Settings):
     vocab_size: int = Field(default=4096, ge=257, le=8192)
     held_out_share: float = Field(default=0.02, gt=0, lt=0.5)
     blimp: str = "auto"
+    probes: Literal["all", "control", "development", "sealed"] = "all"
 
 
 Corpus = Annotated[StoryWorldCorpus | TextCorpus, Field(discriminator="kind")]

@@ -14,6 +14,8 @@ from nucleate.train.recipe import Recipe, StoryWorldCorpus, TextCorpus
 
 NGRAM_SAMPLE = 1_000_000
 """Training tokens that the n-gram models are counted on."""
+_SHARES = {"all": (0, 1), "control": (0, 3), "development": (1, 3), "sealed": (2, 3)}
+"""Which of how many shares of the held-out text a probe set is."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ def _text_workload(recipe: Recipe, corpus: TextCorpus, cache: Path | None) -> Wo
         items=recipe.probes.items,
         context=recipe.context,
         blimp=_blimp_folder(corpus.blimp),
+        share=_SHARES[corpus.probes],
     ).only(recipe.probes.only)
     return Workload(
         tokenizer=tokenizer,

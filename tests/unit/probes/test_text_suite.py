@@ -7,6 +7,7 @@ import pytest
 from nucleate.core import DataError, Level
 from nucleate.corpora.text import Documents, split_documents
 from nucleate.corpora.tokenizer import bpe_tokenizer, encode
+from nucleate.probes.behaviour.pairs import PairItems
 from nucleate.probes.text_suite import text_suite
 from nucleate.probes.view import ModelView
 from tests.unit.corpora.prose import stories
@@ -139,3 +140,24 @@ def test_a_suite_too_small_to_say_anything_is_a_mistake(settings):
 def test_documents_of_a_few_words_are_a_mistake():
     with pytest.raises(DataError, match="held-out documents are too short"):
         build(Documents(DOCUMENTS.train, ("a few words.",) * 50, "k"))
+
+
+def test_probe_sets_share_neither_documents_nor_sentence_pairs(blimp, monkeypatch):
+    asked = []
+
+    class Noted(PairItems):
+        def __init__(self, pairs, tokenizer, **settings):
+            asked[-1].update(pair.good for pair in pairs if hasattr(pair, "good"))
+            super().__init__(pairs, tokenizer, **settings)
+
+    monkeypatch.setattr("nucleate.probes.text_suite.PairItems", Noted)
+    rows = []
+    for index in range(3):
+        asked.append(set())
+        suite = build(blimp=blimp, share=(index, 3))
+        rows.append({tuple(row) for row in suite.parts[1][1].rows.tolist()})
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert rows[one]
+        assert asked[one]
+        assert not rows[one] & rows[other]
+        assert not asked[one] & asked[other]
