@@ -30,7 +30,7 @@ __all__ += ["draw_grid", "draw_grids", "draw_panel"]
 
 Rng = np.random.Generator
 
-NUISANCES = ("smooth", "warm-up", "wsd", "cosine", "spike", "restart")
+NUISANCES = ("smooth", "warm-up", "wsd", "cosine", "spike", "restart", "cut restart")
 """Curves without a change of the trend."""
 
 CHANGES = ("step", "cliff", "kink", "two steps")
@@ -135,10 +135,13 @@ def _draft(rng: Rng, what: str, grid: Grid, family: str | None) -> _Draft:
     draft = _Draft(name, mean, lr, extra=extra)
     if what in CHANGES:
         _add_changes(rng, what, grid, draft)
-    if beside in ("spike", "restart"):
+    if beside in ("spike", "restart", "cut restart"):
         size = 10.0 ** rng.uniform(-0.8, 0.2)
-        maker = draw_spikes if beside == "spike" else draw_restart
-        draft.disturbances, excursion = maker(rng, grid, size)
+        if beside == "spike":
+            draft.disturbances, excursion = draw_spikes(rng, grid, size)
+        else:
+            cut = beside == "cut restart"
+            draft.disturbances, excursion = draw_restart(rng, grid, size, cut=cut)
         draft.extra = draft.extra + excursion
     return draft
 

@@ -104,8 +104,33 @@ def draw_spikes(rng: Rng, grid: Grid, size: float) -> tuple[list[Truth], np.ndar
     return truths, total
 
 
-def draw_restart(rng: Rng, grid: Grid, size: float) -> tuple[list[Truth], np.ndarray]:
-    """Draw a re-warm: a jump that recovers within .1–.5 decades, or within 1–10 % of the steps."""
+RECOVERED = 0.1
+"""Share of a restart's jump that is left when the curve counts as back on its trend."""
+
+
+def draw_restart(
+    rng: Rng, grid: Grid, size: float, *, cut: bool = False
+) -> tuple[list[Truth], np.ndarray]:
+    """Draw a re-warm: a jump that recovers within .1-.5 decades, or within 1-10 % of the steps.
+
+    Args:
+        rng: Source of randomness.
+        grid: Where readings are taken.
+        size: Typical size of the jump.
+        cut: Whether the readings end before the curve is back; from them alone nobody can tell such
+            a restart from a step.
+
+    Raises:
+        DoesNotFitError: No such restart was drawn.
+    """
+    for _ in range(200):
+        truth, shape = _draw_restart(rng, grid, size)
+        if (shape[-1] > RECOVERED) == cut:
+            return [truth], truth.amplitude * shape
+    raise DoesNotFitError("no such restart on this grid")
+
+
+def _draw_restart(rng: Rng, grid: Grid, size: float) -> tuple[Truth, np.ndarray]:
     start = int(rng.integers(grid.steps.size // 5, grid.steps.size - 4))
     if grid.dense:
         start = int(np.searchsorted(grid.steps, grid.steps[-1] * rng.uniform(0.05, 0.9)))
@@ -118,7 +143,7 @@ def draw_restart(rng: Rng, grid: Grid, size: float) -> tuple[list[Truth], np.nda
         long = in_steps
         shape = np.exp(-3.0 * np.maximum(grid.steps - grid.steps[start], 0.0) / share)
     truth = Truth("restart", float(grid.steps[start]), long, amplitude)
-    return [truth], amplitude * np.where(np.arange(shape.size) >= start, shape, 0.0)
+    return truth, np.where(np.arange(shape.size) >= start, shape, 0.0)
 
 
 def draw_schedule(rng: Rng, grid: Grid, kind: str) -> tuple[np.ndarray, np.ndarray]:

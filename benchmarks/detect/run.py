@@ -16,6 +16,9 @@ from benchmarks.detect.peers import available
 from benchmarks.detect.tables import NOTE, cells, main_table, render
 from nucleate.detect import assess, assess_curves
 
+PANELS = 5
+"""Panels on one grid."""
+
 PER_GRID = 5
 """Curves of each sort on one grid."""
 
@@ -32,7 +35,7 @@ def tasks(seed: int, replicates: int, peers: tuple[str, ...]) -> list[Task]:
     num = max(1, math.ceil(replicates / PER_GRID))
     each = min(PER_GRID, replicates)
     return [
-        Task(seed, i, TURNS[i % len(TURNS)], each, SMOOTH_SHARE * each, 2, peers)
+        Task(seed, i, TURNS[i % len(TURNS)], each, SMOOTH_SHARE * each, PANELS, peers)
         for i in range(num)
     ]
 

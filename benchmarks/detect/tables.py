@@ -24,6 +24,7 @@ COLUMNS = (
     "cosine",
     "spikes",
     "restarts",
+    "restarts cut off by the end",
     "changes found",
     "steps and cliffs",
     "kinks",
@@ -76,7 +77,7 @@ def _line(name: str, rows: list[Row]) -> list[str]:
     return [
         name,
         *(claimed(alone, what) for what in ("smooth", "warm-up", "wsd", "cosine")),
-        *(claimed(alone, what) for what in ("spike", "restart")),
+        *(claimed(alone, what) for what in ("spike", "restart", "cut restart")),
         rate(len(found), len(hits)),
         _share_found(row for row in changed if row.what != "kink"),
         _share_found(row for row in changed if row.what == "kink"),

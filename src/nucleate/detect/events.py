@@ -261,9 +261,16 @@ def _convincing(
 
 
 def _beside_excursion(search: _Search, event: Tested) -> bool:
-    """Return whether a kink is so close to an excursion that it may be what is left of it."""
-    return event.where.kink and any(
-        away.begin - NEARBY <= event.where.at <= away.end + NEARBY for away in search.away
+    """Return whether an event may be what is left of an excursion near it.
+
+    Beside any excursion that may be a kink; beside a restart, whose recovery follows no one law,
+    also a step that is far smaller.
+    """
+    size = abs(event.where.amplitude)
+    return any(
+        event.where.kink or (away.restart and size < SATELLITE_SHARE * abs(away.amplitude))
+        for away in search.away
+        if away.begin - NEARBY <= event.where.at <= away.end + NEARBY
     )
 
 
@@ -300,7 +307,8 @@ def _note(
 
 def _polish(search: _Search, cache: GridCache) -> None:
     """Locate each event again with everything else taken off; join pairs; look at the readings."""
-    search.events = without_satellites(search.events)
+    events = without_satellites(search.events)
+    search.events = [event for event in events if not _beside_excursion(search, event)]
     grid, origin = cache.grid(search.kept), float(search.kept.x[0])
     if len(search.events) + len(search.away) > 1:
         for number, event in enumerate(search.events):
