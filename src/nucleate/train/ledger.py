@@ -125,6 +125,7 @@ def costs(
     *,
     coarse: int = 1,
     frozen: int = 0,
+    extra: Mapping[str, float] | None = None,
 ) -> Costs:
     """Model what training costs from the architecture alone.
 
@@ -134,6 +135,7 @@ def costs(
         settings: Which optimiser runs.
         coarse: Tokens of the data that are one position of the model.
         frozen: Lowest layers that are not trained: no gradient passes them.
+        extra: FLOPs of a token beside the model's, forward and backward together, by part.
     """
     positions = -(-context // coarse)
     share = positions / context  # positions of the model per token of the data
@@ -141,7 +143,7 @@ def costs(
     layers = model.config.num_hidden_layers
     inner = sum(forward.values()) - forward["head"]
     backward = 2 * (forward["head"] + inner * (layers - frozen) / layers)
-    return Costs(forward, backward, optimizer_flops(model, settings))
+    return Costs({**forward, **(extra or {})}, backward, optimizer_flops(model, settings))
 
 
 def optimizer_flops(model: Any, settings: OptimizerSettings) -> float:

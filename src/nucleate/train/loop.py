@@ -71,7 +71,7 @@ class Loop:
 
     def _make_observer(self) -> Observer:
         training, suite = self.training, self.workload.suite
-        forward = sum(training.ledger.costs.forward.values())
+        forward = training.probe_flops
         planned = training.ledger.planned(training.clock.total, self.recipe.steps)
         cost = suite.forward_tokens * forward
         schedule = make_schedule(self.recipe.probes, training.clock.total, planned, cost)
@@ -142,8 +142,7 @@ class Loop:
         done = self.recipe.levers[lever].pull(self.training, to)
         self._pulls.append((lever, to))
         if self.observer:
-            forward = sum(self.training.ledger.costs.forward.values())
-            self.observer.look_at(self.training.model, forward)
+            self.observer.look_at(self.training.model, self.training.probe_flops)
         return done
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from nucleate.train.recipe import ScheduleSettings
 
@@ -39,30 +40,33 @@ class Clock:
     Attributes:
         total: Tokens at which the run ends.
         decay_at: Tokens at which a decay was started by hand; None as long as the schedule decides.
+        decay_from: Share of the peak from which that decay falls.
     """
 
     def __init__(self, settings: ScheduleSettings, total: int) -> None:
         self._settings, self.total = settings, total
         self.decay_at: int | None = None
+        self.decay_from = 1.0
 
     def share(self, tokens: int) -> float:
         """Return the share of the peak learning rate for a step that begins after `tokens`."""
         if self.decay_at is None:
             return lr_share(self._settings, tokens, self.total)
         done = min(1.0, max(0.0, (tokens - self.decay_at) / (self.total - self.decay_at)))
-        return 1 - (1 - self._settings.final) * done
+        return self.decay_from - (self.decay_from - self._settings.final) * done
 
     def start_decay(self, at: int, length: int) -> None:
-        """Fall to the final share linearly from `at` tokens on, and end the run with that."""
+        """Fall from the present share to the final one over `length` tokens; the run ends there."""
         if length < 1:
             raise ValueError(f"a decay over {length} tokens is none")
+        self.decay_from = self.share(at)
         self.decay_at, self.total = at, at + length
 
-    def state(self) -> dict[str, int | None]:
+    def state(self) -> dict[str, Any]:
         """Return what may have changed since the start, ready for JSON."""
-        return {"total": self.total, "decay_at": self.decay_at}
+        return {"total": self.total, "decay_at": self.decay_at, "decay_from": self.decay_from}
 
-    def restore(self, state: Mapping[str, int | None]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a state returned by `state`."""
-        assert state["total"] is not None
         self.total, self.decay_at = state["total"], state["decay_at"]
+        self.decay_from = state["decay_from"]

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch.nn.functional import cross_entropy
 
 from nucleate.corpora.blend import Blend
-from nucleate.models import build
+from nucleate.models import build, flops_per_token
 from nucleate.train.ledger import Ledger, costs
 from nucleate.train.optimizers import make_optimizers, peak_rates
 from nucleate.train.recipe import Recipe
@@ -22,6 +22,16 @@ from nucleate.train.workload import Workload
 
 Objective = Callable[[Any, torch.Tensor], tuple[torch.Tensor, torch.Tensor | float]]
 """From a model and token ids, shape ``(B, T)``, to the loss (nats per token) and what is added."""
+
+
+class Wrapper(Protocol):
+    """Something that goes around the objective: it may add to it, or change how it is computed."""
+
+    def around(self, objective: Objective) -> Objective:
+        """Return the objective with this around it; called at every step."""
+
+    def flops(self) -> float:
+        """FLOPs that it adds to a token of the data, in the present configuration."""
 
 
 class Training:
@@ -38,6 +48,8 @@ class Training:
         stream: Where batches come from.
         clock: Learning rate and end of the run.
         objective: What is minimised.
+        wrappers: What goes around the objective, by name; the first is the innermost.
+        rate: Factor on every peak learning rate.
         ledger: What it costs.
         coarse: Tokens of the data that are one position of the model.
         frozen: Lowest layers that are not trained.
@@ -57,6 +69,8 @@ class Training:
         self.stream = Blend(workload.shards, recipe.rows, recipe.context)
         self.clock = Clock(recipe.schedule, recipe.steps * recipe.rows * recipe.context)
         self.objective: Objective = next_token_loss
+        self.wrappers: dict[str, Wrapper] = {}
+        self.rate = 1.0
         self.coarse, self.frozen = 1, 0
         self.warm_streams: set[str] = set()
         self.ledger = Ledger(costs(self.model, recipe.context, recipe.optimizer))
@@ -69,20 +83,27 @@ class Training:
 
     def step(self) -> tuple[float, float, float]:
         """Do one optimiser step; return the loss, the gradient's norm and the learning rate."""
-        share = self.clock.share(self.tokens)
+        share = self.clock.share(self.tokens) * self.rate
         for group, peak in self._peaks:
             group["lr"] = peak * share
         before, warm = self.tokens, self._warm
         ids_BT = torch.from_numpy(self.stream.next()).to(self.device)
         self.ledger.add(self.tokens - before, self._warm - warm)
-        with self._autocast():
-            loss, extra = self.objective(self._forward, ids_BT)
+        loss, extra = self.loss(ids_BT)
         (loss + extra).backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, self.recipe.optimizer.clip)
         for optimizer in self.optimizers.values():
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         return loss.item(), norm.item(), self._peaks[-1][1] * share
+
+    def loss(self, ids_BT: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | float]:
+        """Return the loss of a batch in nats per token, and what is minimised beside it."""
+        objective = self.objective
+        for wrapper in self.wrappers.values():
+            objective = wrapper.around(objective)
+        with self._autocast():
+            return objective(self._forward, ids_BT)
 
     def recost(self) -> None:
         """Book at new costs; call it after anything that changes what a token costs."""
@@ -93,13 +114,25 @@ class Training:
                 self.recipe.optimizer,
                 coarse=self.coarse,
                 frozen=self.frozen,
+                extra={name: wrapper.flops() for name, wrapper in self.wrappers.items()},
             )
         )
 
-    def replace(self, model: Any) -> None:
-        """Train another model from now on; `renew_optimizers` must follow."""
-        self.model = model
+    @property
+    def probe_flops(self) -> float:
+        """FLOPs of one token that a probe asks about: plain tokens at the recipe's context."""
+        return sum(flops_per_token(self.model.config, self.recipe.context).values())
+
+    def replace(self, model: Any, parents: Mapping[Any, Any]) -> None:
+        """Train another model from now on.
+
+        Args:
+            model: The other model.
+            parents: As `renew_optimizers` takes them.
+        """
+        self.model = model.to(self.device)
         self.model.train()
+        self.renew_optimizers(parents)
 
     def renew_optimizers(self, parents: Mapping[Any, Any] | None = None) -> None:
         """Make the optimisers again, for the parameters that are now there and trained.
@@ -111,6 +144,9 @@ class Training:
         states = {
             p: s for optimizer in self.optimizers.values() for p, s in optimizer.state.items()
         }
+        held = {id(parameter) for parameter in _lowest(self.model, self.frozen)}
+        for parameter in self.model.parameters():
+            parameter.requires_grad_(id(parameter) not in held)
         self.optimizers = make_optimizers(self.model, self.recipe.optimizer)
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
@@ -169,6 +205,14 @@ def next_token_loss(model: Any, ids_BT: torch.Tensor) -> tuple[torch.Tensor, tor
     logits_BTV = output.logits[:, :-1]
     loss = cross_entropy(logits_BTV.flatten(0, 1).float(), ids_BT[:, 1:].flatten())
     return loss, config.router_aux_loss_coef * output.aux_loss if routed else 0.0
+
+
+def _lowest(model: Any, frozen: int) -> list[Any]:
+    """Return the parameters of the lowest layers, with the embedding where the head has its own."""
+    layers = [p for layer in model.base_model.layers[:frozen] for p in layer.parameters()]
+    embedding = model.get_input_embeddings().weight
+    tied = model.get_output_embeddings().weight is embedding
+    return layers if tied or not frozen else [embedding, *layers]
 
 
 def _copied(state: Mapping[str, Any], own: bool) -> dict[str, Any]:
