@@ -14,6 +14,7 @@ import typer
 from nucleate.bridges.lm_eval.commands import commands as suite_commands
 from nucleate.cli_cost import cost
 from nucleate.cli_scan import Interrupted, scan
+from nucleate.cli_study import study
 
 if TYPE_CHECKING:
     from nucleate.train.recipe import Recipe
@@ -231,6 +232,7 @@ def detect(
 
 
 app.command()(scan)
+app.command()(study)
 app.command()(cost)
 
 

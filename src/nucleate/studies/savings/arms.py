@@ -1,0 +1,159 @@
+"""From a study's arms to recipes: changes by dotted key, tuned values, timings of the rules."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+from nucleate.core import RecipeError
+from nucleate.core.settings import validate
+from nucleate.studies.savings.settings import Workload
+from nucleate.train.recipe import Recipe
+
+AT = "at."
+"""Tuned keys that begin so are the fixed time of a rule."""
+
+
+def changed(recipe: Mapping[str, Any], changes: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return a recipe with some of its keys replaced.
+
+    Args:
+        recipe: As JSON types.
+        changes: By dotted key; a number is a place in a list.
+        where: Names the arm in errors.
+
+    Raises:
+        RecipeError: A key leads through something that has no keys.
+    """
+    content = deepcopy(dict(recipe))
+    for key, value in changes.items():
+        *path, last = key.split(".")
+        at: Any = content
+        for part in path:
+            at = _into(at, part, key, where)
+        if isinstance(at, list):
+            at[_place(at, last, key, where)] = deepcopy(value)
+        elif isinstance(at, dict):
+            at[last] = deepcopy(value)
+        else:
+            raise RecipeError(f"key {key!r} leads nowhere", where=where, got=at)
+    return content
+
+
+def _into(at: Any, part: str, key: str, where: str) -> Any:
+    if isinstance(at, list):
+        return at[_place(at, part, key, where)]
+    if isinstance(at, dict):
+        return at.setdefault(part, {})
+    raise RecipeError(f"key {key!r} leads nowhere", where=where, got=at)
+
+
+def _place(at: list[Any], part: str, key: str, where: str) -> int:
+    if part.isdigit() and int(part) < len(at):
+        return int(part)
+    raise RecipeError(f"key {key!r} leads nowhere", where=where, expected=f"a place < {len(at)}")
+
+
+def arm_changes(
+    workload: Workload, arm: str, tuned: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, Any], dict[str, int]]:
+    """Return all changes of an arm, those of its ancestors first, and the fixed times of its rules.
+
+    Args:
+        tuned: Chosen values by arm, as tuning left them.
+    """
+    changes: dict[str, Any] = {}
+    times: dict[str, int] = {}
+    for name in workload.line(arm):
+        own = {**workload.arms[name].set, **tuned.get(name, {})}
+        changes |= {key: value for key, value in own.items() if not key.startswith(AT)}
+        times |= workload.arms[name].at
+        times |= {k.removeprefix(AT): v for k, v in own.items() if k.startswith(AT)}
+    return changes, times
+
+
+def arm_recipe(
+    workload: Workload,
+    arm: str,
+    tuned: Mapping[str, Mapping[str, Any]],
+    *,
+    seed: int,
+    tokens: int | None = None,
+    decisions: Sequence[Any] = (),
+) -> Recipe:
+    """Return the recipe of one run.
+
+    Args:
+        workload: Whose arm.
+        arm: Its name.
+        tuned: Chosen values by arm.
+        seed: Of weights and data.
+        tokens: Length, where it is not the arm's own.
+        decisions: For yoked and sham arms, what was decided in the run that lends its timing.
+
+    Raises:
+        RecipeError: The changes do not make a recipe, or another corpus than the workload's.
+    """
+    where = f"arm {arm}"
+    assert isinstance(workload.recipe, dict)
+    changes, times = arm_changes(workload, arm, tuned)
+    changes |= {"seed": seed, "name": arm, **({"tokens": tokens} if tokens else {})}
+    recipe = validate(Recipe, changed(workload.recipe, changes, where), where=where)
+    base = validate(Recipe, workload.recipe, where="recipe")
+    if recipe.corpus != base.corpus:
+        raise RecipeError(
+            "has another corpus than its workload", where=where, fix="arms share the corpus"
+        )
+    timing = workload.arms[arm].timing
+    if timing == "own":
+        return recipe
+    return retimed(recipe, timing, times, decisions, seed)
+
+
+def retimed(
+    recipe: Recipe, timing: str, times: Mapping[str, int], decisions: Sequence[Any], seed: int
+) -> Recipe:
+    """Return a recipe whose rules fire at given tokens instead of on what is measured."""
+    from nucleate.train.control import fixed, shamed, yoked
+
+    rules = recipe.policy
+    if timing == "fixed":
+        policy = fixed(rules, times)
+    elif timing == "yoked":
+        policy = yoked(rules, decisions)
+    else:
+        policy = shamed(rules, decisions, seed)
+    return recipe.model_copy(update={"policy": tuple(policy)})
+
+
+def needs_readings(recipe: Recipe) -> bool:
+    """Return whether a rule of the recipe waits for something measured."""
+    return any(_waits(rule.when.model_dump(exclude_none=True)) for rule in _rules(recipe))
+
+
+def _rules(recipe: Recipe) -> Sequence[Any]:
+    return tuple(getattr(recipe, "policy", ()))
+
+
+def _waits(condition: Any) -> bool:
+    """Whether a condition names a metric anywhere."""
+    if isinstance(condition, Mapping):
+        return "metric" in condition or any(_waits(part) for part in condition.values())
+    if isinstance(condition, (list, tuple)):
+        return any(_waits(part) for part in condition)
+    return False
+
+
+def plain(recipe: Recipe) -> dict[str, Any]:
+    """Return what a recipe says beyond its defaults, as JSON types."""
+    content: dict[str, Any] = recipe.model_dump(mode="json", exclude_defaults=True)
+    return content
+
+
+def digest(content: Any) -> str:
+    """Return the SHA-256 of JSON types, whatever the order of their keys."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
