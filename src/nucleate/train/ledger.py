@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from nucleate.core import LedgerEntry, Mark
@@ -26,16 +26,18 @@ class Costs:
         forward: Of one token of the data, by part.
         backward: Of one token.
         optimizer: Of one optimiser step.
+        extra: Of one token, forward and backward, beside the model's own passes, by part.
     """
 
     forward: Mapping[str, float]
     backward: float
     optimizer: float
+    extra: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def per_token(self) -> float:
-        """Forward and backward pass of one token."""
-        return sum(self.forward.values()) + self.backward
+        """Forward and backward pass of one token, with all that is beside them."""
+        return sum(self.forward.values()) + self.backward + sum(self.extra.values())
 
 
 class Ledger:
@@ -87,6 +89,7 @@ class Ledger:
         costs, plain = self._costs, self._tokens - self._warm
         now = {f"{part} (forward)": flops * plain for part, flops in costs.forward.items() if flops}
         now["backward"] = costs.backward * plain
+        now |= {part: flops * plain for part, flops in costs.extra.items() if flops}
         now["optimiser"] = costs.optimizer * self._steps
         if self._warm:
             now[WARM_UP] = costs.per_token * self._warm
@@ -143,7 +146,7 @@ def costs(
     layers = model.config.num_hidden_layers
     inner = sum(forward.values()) - forward["head"]
     backward = 2 * (forward["head"] + inner * (layers - frozen) / layers)
-    return Costs({**forward, **(extra or {})}, backward, optimizer_flops(model, settings))
+    return Costs(forward, backward, optimizer_flops(model, settings), extra or {})
 
 
 def optimizer_flops(model: Any, settings: OptimizerSettings) -> float:

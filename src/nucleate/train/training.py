@@ -198,13 +198,18 @@ def next_token_loss(model: Any, ids_BT: torch.Tensor) -> tuple[torch.Tensor, tor
 
     The second is 0 for models without experts; it is trained on but not reported as loss.
     """
-    config = model.config
-    routed = getattr(config, "num_local_experts", 0) > 0
-    extra = {"output_router_logits": True} if routed else {}
-    output = model(input_ids=ids_BT, use_cache=False, **extra)
+    output, extra = model_outputs(model, input_ids=ids_BT)
     logits_BTV = output.logits[:, :-1]
     loss = cross_entropy(logits_BTV.flatten(0, 1).float(), ids_BT[:, 1:].flatten())
-    return loss, config.router_aux_loss_coef * output.aux_loss if routed else 0.0
+    return loss, extra
+
+
+def model_outputs(model: Any, **inputs: torch.Tensor) -> tuple[Any, torch.Tensor | float]:
+    """Return what a model answers, and what the balance of its router adds to the objective."""
+    config = model.config
+    routed = getattr(config, "num_local_experts", 0) > 0
+    output = model(use_cache=False, **inputs, **({"output_router_logits": True} if routed else {}))
+    return output, config.router_aux_loss_coef * output.aux_loss if routed else 0.0
 
 
 def _lowest(model: Any, frozen: int) -> list[Any]:

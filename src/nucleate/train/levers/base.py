@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from nucleate.core import RecipeError
 from nucleate.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,7 +21,12 @@ class Lever(Settings):
     A lever keeps no state of its own: what it changes lives in `Training`, and a resumed run pulls
     the same levers again, in the same order, before weights, optimisers, streams, clock and ledger
     are put back. Whatever a pull draws at random must therefore come from the recipe's seeds.
+
+    Attributes:
+        kind: What it is called in recipes.
     """
+
+    kind: str
 
     @abstractmethod
     def expected(self, to: Setting) -> str:
@@ -35,3 +41,27 @@ def share_expected(to: Setting) -> str:
     """Answer for levers that take a share of the rows."""
     fine = isinstance(to, (int, float)) and not isinstance(to, bool) and 0 <= to <= 1
     return "" if fine else "a share from 0 to 1"
+
+
+def count_expected(to: Setting, what: str, least: int = 1) -> str:
+    """Answer for levers that take a number of things, at least `least` of them."""
+    fine = isinstance(to, int) and not isinstance(to, bool) and to >= least
+    return "" if fine else f"a number of {what}, {least} or more"
+
+
+def taken(lever: Lever, to: Setting) -> Any:
+    """Return a setting that the lever takes.
+
+    Raises:
+        RecipeError: It does not take it.
+    """
+    if expected := lever.expected(to):
+        raise refused(lever, "does not take this setting", to, expected)
+    return to
+
+
+def refused(lever: Lever, why: str, got: object, expected: str, fix: str = "") -> RecipeError:
+    """Return the error of a lever that cannot be pulled to a setting, here and now."""
+    return RecipeError(
+        f"lever {lever.kind} {why}", where="pull", got=got, expected=expected, fix=fix
+    )

@@ -90,7 +90,8 @@ class ProceduralShards:
     def _dyck(self, rng: np.random.Generator) -> Tokens:
         """Draw brackets: the first half of the symbols open, the second half close."""
         kinds = self._symbols.size // 2
-        row, stack = [], []
+        row: list[int] = []
+        stack: list[int] = []
         for left in range(self._context, 0, -1):
             full = len(stack) >= min(self._lever.depth, left)
             if stack and (full or rng.random() < 0.5):
