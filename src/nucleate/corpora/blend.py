@@ -36,6 +36,11 @@ class Blend:
         return {name: stream.tokens_served for name, stream in self._streams.items()}
 
     @property
+    def sources(self) -> dict[str, Shards]:
+        """Where the tokens of each stream come from, by stream."""
+        return {name: stream.shards for name, stream in self._streams.items()}
+
+    @property
     def tokens_served(self) -> int:
         """Tokens served so far, of all streams."""
         return sum(self.served.values())

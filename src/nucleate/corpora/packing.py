@@ -58,7 +58,7 @@ class BatchStream:
     """
 
     def __init__(self, shards: Shards, rows: int, context: int) -> None:
-        self._shards, self._rows, self._context = shards, rows, context
+        self.shards, self._rows, self._context = shards, rows, context
         self._index, self._offset = 0, 0
         self._current: Tokens | None = None
         self.tokens_served = 0
@@ -73,7 +73,7 @@ class BatchStream:
         pieces = []
         while needed:
             if self._current is None:
-                self._current = self._shards.shard(self._index)
+                self._current = self.shards.shard(self._index)
             piece = self._current[self._offset : self._offset + needed]
             pieces.append(piece)
             needed -= len(piece)

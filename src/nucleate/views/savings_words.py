@@ -1,4 +1,4 @@
-"""What a savings study says, in words that claim no more than its numbers and its protocol allow."""
+"""What a savings study says, in words that claim no more than its numbers and protocol allow."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from nucleate.studies.savings.jobs import Job, train, write_json
 from nucleate.studies.savings.pool import Outcome, Task, Workers
 from nucleate.studies.savings.scoring import score
 from nucleate.studies.savings.settings import Study
+from nucleate.studies.savings.sources import audit_runs
 from nucleate.train.recipe import Recipe
 
 CHUNK = 12
@@ -81,6 +82,20 @@ class Bench:
             if outcome.error:
                 raise UserError(f"runs cannot be scored: {outcome.error}", where=workload)
             self._say(f"{workload} · {outcome.value} runs scored on {split} probes")
+
+    def audit(self, workload: str, jobs: Sequence[Job]) -> dict[str, Any]:
+        """Return what the audit by n-grams found; see `audit.audit`.
+
+        Raises:
+            UserError: Sources or suite cannot be made again.
+        """
+        recipe = validate(Recipe, self._recipe(workload), where="recipe")
+        arguments = {"jobs": list(jobs), "recipe": recipe, "scoring": self._study.scoring}
+        (outcome,) = self._workers([Task("audit", audit_runs, arguments)])
+        if outcome.error:
+            raise UserError(f"sources cannot be audited: {outcome.error}", where=workload)
+        found: dict[str, Any] = outcome.value
+        return found
 
     def _recipe(self, workload: str) -> dict[str, Any]:
         recipe = self._study.workloads[workload].recipe

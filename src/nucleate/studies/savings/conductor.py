@@ -10,6 +10,7 @@ from nucleate.core import UserError
 from nucleate.corpora.storyworld import Split
 from nucleate.store import Run
 from nucleate.studies.savings import freezing
+from nucleate.studies.savings.arms import digest
 from nucleate.studies.savings.bench import Bench
 from nucleate.studies.savings.jobs import Job, read_json, write_json
 from nucleate.studies.savings.pool import Workers
@@ -127,6 +128,17 @@ class Conductor:
                     fix="remove their folders and run again",
                 )
             self.bench.score(name, jobs, self.round.split, frozen["hash"])
+            self._audit(name, [job for job in jobs if job.finished], frozen["hash"])
+
+    def _audit(self, name: str, jobs: Sequence[Job], stamp: str) -> None:
+        """Look for sealed questions in everything that the runs trained on; once for these runs."""
+        path = self.folder / name / AUDIT
+        basis = digest([stamp, *sorted(job.key for job in jobs)])
+        if jobs and (read_json(path) or {}).get("basis") != basis:
+            found = self.bench.audit(name, jobs)
+            write_json(path, {"basis": basis, **found})
+            told = "nothing found" if found["clean"] else "FOUND sealed n-grams"
+            self._say(f"{name} · audit of {found['tokens']} training tokens: {told}")
 
     def preview(self) -> dict[str, Any]:
         """Do everything on tuning seeds and development probes: for design, never a result.

@@ -57,6 +57,12 @@ Workers = Callable[[Sequence[Task]], Iterator[Outcome]]
 """Takes tasks and yields their outcomes as they come, in any order."""
 
 
+def here(tasks: Sequence[Task]) -> Iterator[Outcome]:
+    """Do tasks in this process, one after the other."""
+    for task in tasks:
+        yield done(task)
+
+
 class Processes:
     """Runs tasks on this machine, each in a process of its own.
 

@@ -120,12 +120,12 @@ class Scoring(Settings):
     Attributes:
         items: Size of the item sets, see `story_suite` and `text_suite`.
         rows: Rows of held-out text that the loss is taken on.
-        ngram: Length, in tokens, of the n-grams of the audit.
+        ngrams: Lengths, in tokens, of the n-grams of the audit; the longest decides.
     """
 
     items: int = Field(default=400, ge=8)
     rows: int = Field(default=96, ge=4)
-    ngram: int = Field(default=13, ge=4)
+    ngrams: tuple[int, ...] = Field(default=(8, 13, 24), min_length=1)
 
 
 class Study(Settings):

@@ -1,0 +1,144 @@
+"""Prove that no sealed question stands in any training source: an audit by n-grams.
+
+Of everything that a suite asks, the n tokens up to and including the decided one form a window. The
+audit looks for each window in every token stream that the study trained on, as far as it was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Tokens = NDArray[np.int64]
+
+LOSS = ("loss", "ngram")
+"""Probes that ask for whole rows of held-out text: overlap there is measured, not forbidden."""
+SHORTEST = 4
+EXAMPLES = 3
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass
+class Windows:
+    """Windows of one length with whose they are, ready to be looked for.
+
+    Args:
+        windows: Each window's owners, by the window.
+    """
+
+    windows: Mapping[tuple[int, ...], set[str]]
+    found: dict[tuple[int, ...], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._order = list(self.windows)
+        self.length = len(self._order[0])
+        table = np.array(self._order, dtype=np.int64)
+        hashes = rolling(table.ravel(), self.length)[:: self.length]
+        self._rank = np.argsort(hashes)
+        self._hashes = hashes[self._rank]
+
+    def look(self, stream: Tokens) -> None:
+        """Note every window that stands in a stream, with how often."""
+        if stream.size < self.length:
+            return
+        hashes = rolling(stream, self.length)
+        place = np.minimum(np.searchsorted(self._hashes, hashes), self._hashes.size - 1)
+        for start in np.flatnonzero(self._hashes[place] == hashes):
+            window = tuple(stream[start : start + self.length].tolist())
+            if window in self.windows:  # else two windows share a hash
+                self.found[window] = self.found.get(window, 0) + 1
+
+
+def rolling(stream: Tokens, length: int) -> NDArray[np.uint64]:
+    """Return a hash of every window of a stream, shape ``(n − length + 1,)``."""
+    ids = stream.astype(np.uint64) + np.uint64(1)
+    count = stream.size - length + 1
+    total = np.zeros(max(count, 0), np.uint64)
+    for offset in range(length):
+        total = total * _FACTOR + ids[offset : offset + count]
+        total ^= total >> np.uint64(29)
+    return total
+
+
+def windows_of(suite: Any, length: int) -> list[Windows]:
+    """Return the windows of everything a suite asks, by length.
+
+    Args:
+        suite: Probes with items that have a `Plan`.
+        length: Tokens of a window; whole texts that are shorter count as they are, from `SHORTEST`
+            tokens on.
+    """
+    by_length: dict[int, dict[tuple[int, ...], set[str]]] = {}
+    for probe, items in suite.parts:
+        for query in getattr(getattr(items, "plan", None), "queries", ()):
+            for window in _of_query(query, length):
+                owners = by_length.setdefault(len(window), {}).setdefault(window, set())
+                owners.add(probe.name)
+    return [Windows(windows) for _, windows in sorted(by_length.items())]
+
+
+def _of_query(query: Any, length: int) -> Iterator[tuple[int, ...]]:
+    text = len(query.ids) - 1  # what begins the sequence is no part of any text
+    if text < length:
+        if text >= SHORTEST:
+            yield tuple(query.ids[1:])
+        return
+    for position, tokens in query.asks:
+        if position >= length:
+            yield (*query.ids[position - length + 1 : position], tokens[0])
+
+
+def audit(
+    suite: Any, sources: Iterable[tuple[str, Tokens]], lengths: Sequence[int], tokenizer: Any
+) -> dict[str, Any]:
+    """Look for everything that a suite asks in what was trained on.
+
+    Args:
+        suite: The sealed suite.
+        sources: Names and tokens of the streams, piece by piece.
+        lengths: Tokens of a window; short ones meet by chance, long ones only by copying.
+        tokenizer: Shows the examples as text.
+
+    Returns:
+        For each probe and length the number of windows, how many stand in a source, and examples;
+        the tokens read of each source; and whether nothing was found at the longest length.
+    """
+    groups = {length: windows_of(suite, length) for length in lengths}
+    read: dict[str, int] = {}
+    for name, tokens in sources:
+        read[name] = read.get(name, 0) + int(tokens.size)
+        for group in groups.values():
+            for windows in group:
+                windows.look(tokens)
+    rows = [
+        {"length": length, **row}
+        for length, group in groups.items()
+        for row in _rows(group, tokenizer)
+    ]
+    asked = [row for row in rows if row["length"] == max(lengths) and row["probe"] not in LOSS]
+    return {
+        "lengths": list(lengths),
+        "sources": read,
+        "tokens": sum(read.values()),
+        "rows": rows,
+        "clean": all(row["found"] == 0 for row in asked),
+    }
+
+
+def _rows(groups: Sequence[Windows], tokenizer: Any) -> list[dict[str, Any]]:
+    rows: dict[str, dict[str, Any]] = {}
+    for group in groups:
+        for window, owners in group.windows.items():
+            name = ", ".join(sorted(owners))
+            row = rows.setdefault(name, {"probe": name, "windows": 0, "found": 0, "examples": []})
+            row["windows"] += 1
+            if window in group.found:
+                row["found"] += 1
+                if len(row["examples"]) < EXAMPLES:
+                    text = tokenizer.decode(list(window))
+                    row["examples"].append({"text": text, "times": group.found[window]})
+    return [rows[name] for name in sorted(rows)]
