@@ -1,50 +1,69 @@
-"""A run that pulls levers, stopped and resumed after every one of its steps."""
+"""Runs that pull levers, stopped and resumed after every one of their steps."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
-from tests.unit.train.levers.conftest import STEPS, Pulls, Tape, end, go_on, loop_in, short
+import pytest
 
-PULLS: Pulls = {
+from tests.unit.train.levers.conftest import STEPS, Pulls, end, go_on, loop_in, short
+
+DATA_DEPTH_LENGTH_DECAY: Pulls = {
     0: [("depth", 1), ("sequence", 8), ("warm", 1.0)],
     8: [("warm", 0.25), ("dense", 0.5)],
     15: [("depth", 2)],
     16: [("sequence", 16), ("warm", 0)],
     30: [("decay", 320)],
 }
+ALL_OTHERS: Pulls = {
+    1: [("coarsen", 4)],
+    3: [("coarsen", 1), ("freeze", 1)],
+    6: [("batch", 4), ("reinforce", 0.1)],
+    8: [("upcycle", 4), ("batch", 2)],
+    10: [("freeze", 0), ("decay", 0.25)],
+}
+
+
+def _stopped_everywhere(folder: Path, pulls: Pulls, **changes: Any) -> tuple[int, int]:
+    """Return the steps of a run, and how many resumptions ended as it did, bit by bit.
+
+    Compared are weights, optimisers, random state, every batch, clock, ledger and position.
+    """
+    recipe = short(**changes)
+    with loop_in(folder / "whole", recipe) as whole:
+        batches = go_on(whole, pulls, keep=folder / "kept")
+        expected = end(whole)
+    identical = 0
+    for step in range(1, len(batches) + 1):
+        cut_folder = folder / f"cut{step}"
+        with loop_in(cut_folder, recipe) as cut:
+            shutil.copytree(folder / "kept" / str(step) / "resume", cut_folder / "resume")
+            cut.resume()
+            assert cut.step.step == step
+            same_batches = go_on(cut, pulls) == batches[step:]
+            identical += same_batches and end(cut) == expected
+    return len(batches), identical
 
 
 def test_resumed_after_every_step_is_bit_identical(tmp_path: Path) -> None:
-    """Weights, optimisers, random state, tokens, clock and ledger, at the end of 40 of 40 runs."""
-    recipe = short(optimizer={"kind": "muon"})
-    with loop_in(tmp_path / "whole", recipe) as whole:
-        batches = go_on(whole, PULLS, keep=tmp_path / "kept")
-        expected = end(whole)
-    assert len(batches) == STEPS
-    identical = 0
-    for step in range(1, STEPS + 1):
-        folder = tmp_path / f"cut{step}"
-        with loop_in(folder, recipe) as cut:
-            shutil.copytree(tmp_path / "kept" / str(step) / "resume", folder / "resume")
-            cut.resume()
-            assert cut.step.step == step
-            rest = go_on(cut, PULLS)
-            assert rest == batches[step:], step
-            assert end(cut) == expected, step
-        identical += 1
-    assert identical == STEPS
+    found = _stopped_everywhere(tmp_path, DATA_DEPTH_LENGTH_DECAY, optimizer={"kind": "muon"})
+    assert found == (STEPS, STEPS)
 
 
-def test_the_end_that_is_compared_sees_a_lever_pulled_one_step_late(tmp_path: Path) -> None:
-    recipe = short(optimizer={"kind": "muon"})
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_so_it_is_with_every_other_lever(tmp_path: Path, optimizer: str) -> None:
+    """Coarse tokens, frozen layers, batches, reinforcement, experts; 10 steps, then a quarter more."""
+    found = _stopped_everywhere(tmp_path, ALL_OTHERS, optimizer={"kind": optimizer})
+    assert found == (13, 13)
+
+
+def test_the_comparison_sees_a_lever_pulled_one_step_late(tmp_path: Path) -> None:
     ends = []
-    for number, late in enumerate((15, 16)):
-        with loop_in(tmp_path / str(number), recipe) as loop:
-            tape = Tape(loop)
+    for late in (15, 16):
+        with loop_in(tmp_path / str(late), short(optimizer={"kind": "muon"})) as loop:
             go_on(loop, {0: [("depth", 1)], late: [("depth", 2)]})
             ends.append(end(loop))
-            assert len(tape.batches) == STEPS
     assert ends[0]["weights"] != ends[1]["weights"]
     assert ends[0]["state"]["ledger"] != ends[1]["state"]["ledger"]
