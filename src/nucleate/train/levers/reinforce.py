@@ -29,7 +29,8 @@ class Reinforce(Lever):
     the token after the previous occurrence of the present one (Olsson et al. 2022,
     arXiv:2209.11895). At every step, the heads that do most of either are pulled to do more of it.
     A control that ought to be negative: pushing the same circuit by data brought more induction and
-    no consistent gain at equal FLOPs (Sabry and Belz 2025, arXiv:2509.22947). It waits while tokens are coarse, and is refused in compiled runs.
+    no consistent gain at equal FLOPs (Sabry and Belz 2025, arXiv:2509.22947). It waits while tokens
+    are coarse, and is refused in compiled runs.
 
     Attributes:
         heads: Heads that are pulled towards each of the two patterns.
