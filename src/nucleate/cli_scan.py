@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from nucleate.corpora.itemsets import ItemSet
     from nucleate.observe.scanning.work import Worker
 
 Out = Annotated[Path | None, typer.Option("--out", help="Run folder to write.")]
+SUITES = ("auto", "coherence", "text", "story")
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print results only.")]
 
 
@@ -33,13 +35,21 @@ def scan(
         str, typer.Option(metavar="PATTERN", help="Take these checkpoints: 'step*'.")
     ] = "",
     suite: Annotated[
-        str, typer.Option(help="coherence, text, story; auto chooses by the series.")
-    ] = "auto",
+        list[str] | None,
+        typer.Option(
+            metavar="NAME|TASK.yaml",
+            help="coherence, text or story (by default what fits the series); or tasks of lm-eval: "
+            "a YAML file, a folder, a pattern. Tasks may be given several times.",
+        ),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder of evaluation data ($NUCLEATE_DATA).")
     ] = None,
     text: Annotated[
-        list[str] | None, typer.Option("--text", help="With --suite text: held-out texts.")
+        list[str] | None,
+        typer.Option(
+            "--text", help="For text: held-out texts; for coherence: texts as trained on."
+        ),
     ] = None,
     items: Annotated[int | None, typer.Option(min=8, help="Most items of one set.")] = None,
     context: Annotated[
@@ -63,13 +73,15 @@ def scan(
     quiet: Quiet = False,
 ) -> None:
     """Measure every checkpoint of a finished series; called again, it goes on where it was."""
+    name, sets = _asked(suite or ["auto"], items)  # a mistake in it is told before torch loads
+
     from nucleate.observe.scan import scan as measure
     from nucleate.views.scan_progress import ScanView
 
     folder = out or Path("runs") / f"scan-{Path(source).resolve().name}"
     settings = {
         "revisions": revisions,
-        "suite": suite,
+        "suite": name,
         "items": items,
         "context": context,
         "levels": [level for level in levels.split(",") if level],
@@ -84,6 +96,7 @@ def scan(
             measure(
                 source,
                 out=folder,
+                sets=sets,
                 device=device,
                 worker=_workers(workers, ray),
                 threads=max(1, (os.cpu_count() or 1) // workers) if ray or workers > 1 else 0,
@@ -105,6 +118,43 @@ def scan(
 
     page = write_report(folder)
     scan_summary(Run.open(folder), report=page)
+
+
+def _asked(wishes: list[str], items: int | None) -> tuple[str, list[ItemSet]]:
+    """Return the suite's name, and the item sets where tasks of lm-eval are asked.
+
+    Raises:
+        UserError: There is neither a suite nor a file of a name, or suites are given together.
+    """
+    if len(wishes) == 1 and wishes[0] in SUITES:
+        return wishes[0], []
+    paths = dict.fromkeys(path for wish in wishes for path in _paths(wish))
+    from nucleate.bridges.lm_eval.tasks import read_tasks
+
+    return "sets", read_tasks(list(paths), items=items)
+
+
+def _paths(wish: str) -> list[Path]:
+    from difflib import get_close_matches
+    from glob import glob
+
+    from nucleate.core import UserError
+
+    if wish in SUITES:
+        raise UserError(
+            "a suite is asked by itself", where="--suite", got=wish, fix="scan once for each"
+        )
+    found = [Path(wish)] if Path(wish).exists() else [Path(path) for path in sorted(glob(wish))]
+    if not found:
+        near = get_close_matches(wish, SUITES, n=1)
+        raise UserError(
+            "no such suite, file or folder",
+            where="--suite",
+            got=wish,
+            expected=f"{', '.join(SUITES)}, or a task of lm-eval (YAML)",
+            fix=f"did you mean {near[0]!r}?" if near else "nucleate suite export writes tasks",
+        )
+    return found
 
 
 def _workers(number: int, ray: bool) -> Worker | None:

@@ -65,6 +65,39 @@ def test_scan_prints_scores_and_leaves_a_run_and_a_page(series: Path, tmp_path: 
     assert "default-src 'none'" in text.replace("&#39;", "'")
 
 
+def test_tasks_of_lm_eval_are_asked_by_pattern(series: Path, tmp_path: Path) -> None:
+    rows = [{"c": f"anna gave {who} the", "o": [" key", " drum"]} for who in ("tom", "lily") * 8]
+    data = tmp_path / "gifts.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for name, right in (("gifts_first", 0), ("gifts_second", 1)):
+        task = {
+            "task": name,
+            "dataset_path": "json",
+            "dataset_kwargs": {"data_files": {"test": "gifts.jsonl"}},
+            "test_split": "test",
+            "output_type": "multiple_choice",
+            "doc_to_text": "{{c}}",
+            "doc_to_choice": "{{o}}",
+            "doc_to_target": right,
+            "target_delimiter": "",
+        }
+        (tmp_path / f"{name}.yaml").write_text(json.dumps(task))  # JSON is YAML
+    where = ("--revisions", "step[19]", "--out", str(tmp_path / "out"))
+    done = nucleate(
+        "scan", str(series), "--suite", str(tmp_path / "gifts_*.yaml"), *where, "--json", "--quiet"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    found = json.loads(done.stdout)
+    assert found["suite"] == "sets"
+    right: dict[str, dict[int, float]] = {}
+    for reading in found["readings"]:
+        right.setdefault(reading["metric"], {})[reading["step"]] = reading["value"]
+    for step in (1, 9):  # what is right for one task is wrong for the other
+        both = (right["gifts_first.accuracy"][step], right["gifts_second.accuracy"][step])
+        assert sum(both) == 1
+
+
 def mistake(*arguments: str) -> str:
     """Run a command that must fail and return its one line."""
     done = nucleate(*arguments)
@@ -77,3 +110,6 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
     assert "no such file or folder" in mistake("scan", str(tmp_path / "x"))
     (tmp_path / "arrays.npz").touch()
     assert "archive of arrays" in mistake("scan", str(tmp_path / "arrays.npz"))
+    assert "did you mean 'coherence'?" in mistake("scan", str(tmp_path), "--suite", "coherance")
+    both = mistake("scan", str(tmp_path), "--suite", "text", "--suite", "story")
+    assert "a suite is asked by itself" in both

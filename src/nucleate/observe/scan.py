@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from nucleate.core import Reading, Step, UserError
 from nucleate.core.settings import validate
+from nucleate.corpora.itemsets import ItemSet
 from nucleate.models.series import Member, Series
 from nucleate.models.series.judge import Finding
 from nucleate.models.series.sketch import Sketch
@@ -20,6 +21,7 @@ from nucleate.observe.scanning.suites import choose_suite
 from nucleate.observe.scanning.survey import FILE as MEMORY
 from nucleate.observe.scanning.survey import add_sketches, survey
 from nucleate.observe.scanning.work import Outcome, Worker, work_here
+from nucleate.probes.item_suite import key_of
 from nucleate.probes.suites import Suite
 from nucleate.store import Manifest
 
@@ -52,6 +54,7 @@ def scan(
     source: str | Path,
     *,
     out: str | Path,
+    sets: Sequence[ItemSet] = (),
     device: str = "auto",
     worker: Worker | None = None,
     threads: int = 0,
@@ -64,6 +67,8 @@ def scan(
     Args:
         source: Folder of checkpoints, one checkpoint, run folder, llama2.c file, or ``org/model``.
         out: Run folder to write, or to go on with.
+        sets: Item sets to ask instead of a suite, as
+            `nucleate.bridges.lm_eval.tasks.read_tasks` gives those of lm-eval.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         worker: Who does the work; this process when left out.
         threads: Threads of each worker; 0 for what torch takes.
@@ -84,12 +89,12 @@ def scan(
     wish = validate(ScanSettings, {"source": str(source), **settings}, where="scan")
     chosen = pick_device(device)
     series = open_series(wish)
-    wish = choose_suite(wish, series)
-    job, tokenizer = prepare(wish, series, chosen)
+    wish = choose_suite(wish, series, sets)
+    job, tokenizer = prepare(wish, series, chosen, sets)
     if threads:
         job = Job(job.suite, job.device, job.bf16, threads, job.flops)
     path = Path(out)
-    recorder = Recorder(path, _manifest(wish, series, job, command), job.suite, job.flops)
+    recorder = Recorder(path, _manifest(wish, series, job, command, sets), job.suite, job.flops)
     try:
         for note in (*series.notes, *job.suite.notes):
             recorder.event(Step(0, 0), "note", note)
@@ -180,14 +185,22 @@ def _tell(
         listener.on_scored(outcome.member, readings, clock.lap())
 
 
-def _manifest(settings: ScanSettings, series: Series, job: Job, command: Sequence[str]) -> Manifest:
+def _manifest(
+    settings: ScanSettings,
+    series: Series,
+    job: Job,
+    command: Sequence[str],
+    sets: Sequence[ItemSet],
+) -> Manifest:
     facts = {"checkpoints": len(series.members), "axis": series.axis}
+    own = {"sets": [one.name for one in sets], "content": key_of(sets)} if sets else {}
     return Manifest(
         name=series.name,
         recipe={
             "scan": settings.source,
             "axis": series.axis,
             **settings.model_dump(mode="json", exclude={"source"}),
+            **own,
             "asked": [[probe.name, int(probe.cost(items))] for probe, items in job.suite.parts],
         },
         environment={

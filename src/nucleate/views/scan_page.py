@@ -77,7 +77,7 @@ def _facts(run: Run) -> dict[str, str]:
     told = [e.text for e in run.events() if e.kind not in ("note", "resumed")]
     return {
         "source": str(recipe.get("scan", "")),
-        "suite": str(recipe.get("suite", "")),
+        "suite": ", ".join(recipe.get("sets") or [str(recipe.get("suite", ""))]),
         "checkpoints": str(len(places)),
         "left out": "; ".join(told) or "none",
     }

@@ -139,7 +139,7 @@ def _difference(
 
 def same_items(one: Run, other: Run) -> bool:
     """Tell whether two scans asked the very same tokens: same suite, items and tokenizer."""
-    keys = ("suite", "items", "seed", "levels", "data", "texts", "context", "asked")
+    keys = ("suite", "items", "seed", "levels", "data", "texts", "context", "asked", "content")
     return all(one.manifest.recipe.get(k) == other.manifest.recipe.get(k) for k in keys)
 
 

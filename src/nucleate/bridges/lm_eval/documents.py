@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,9 +91,10 @@ class Documents:
         if not isinstance(where, str):
             raise DataError("task names no dataset_path", where=self.path)
         try:
-            loaded = load_dataset(
-                where, self.config.get("dataset_name"), split=name, **self._arguments(where)
-            )
+            with _no_bars():
+                loaded = load_dataset(
+                    where, self.config.get("dataset_name"), split=name, **self._arguments(where)
+                )
             return [dict(row) for row in loaded]
         except Exception as error:  # datasets raises its own and those of its transports
             what = f"split {name!r} of {where} cannot be loaded: {type(error).__name__}: {error}"
@@ -119,3 +121,21 @@ class Documents:
             return [self._found(value) for value in files]
         beside = self.path.parent / str(files)
         return str(beside) if not Path(str(files)).exists() and beside.exists() else files
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Keep the progress bars of `datasets` out of what a command prints."""
+    from datasets.utils import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+
+    before = are_progress_bars_disabled()
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        if not before:
+            enable_progress_bars()

@@ -2,54 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 from nucleate.bridges.lm_eval.tasks import read_tasks
-from nucleate.core import Level, UserError
+from nucleate.core import UserError
 from nucleate.corpora.blimp import find_data_folder
-from nucleate.corpora.items import Choice, Cloze
 from nucleate.corpora.itemsets import ItemSet
 from nucleate.corpora.sets.catalogue import CATALOGUE
 from nucleate.corpora.sets.published import load
 from nucleate.corpora.sets.sample import take
-from nucleate.probes.behaviour.choice import ChoiceItems, choice_probe
-from nucleate.probes.behaviour.cloze import ClozeItems, cloze_probe
-from nucleate.probes.registry import Probe
-from nucleate.probes.suites import Suite
-
-
-def task_suite(sets: Sequence[ItemSet], tokenizer: Any, *, context: int = 2048) -> Suite:
-    """Return a suite that asks item sets as lm-eval would; of each level the first set is primary.
-
-    Args:
-        sets: Of choices or clozes, as `read_tasks` gives them.
-        tokenizer: The `transformers` tokenizer that the models to be measured share.
-        context: Longest sequence, in tokens.
-
-    Raises:
-        DataError: A set has no items, or one of them cannot be asked.
-
-    Example:
-        >>> task_suite(read_tasks("tasks/piqa.yaml"), tokenizer)  # doctest: +SKIP
-    """
-    parts: list[tuple[Probe, Any]] = []
-    primary: dict[Level, str] = {}
-    for item_set in sets:
-        if isinstance(item_set.items[0], Cloze):
-            clozes = ClozeItems.of(item_set, tokenizer, context=context)
-            parts.append((cloze_probe(clozes), clozes))
-        else:
-            choices = ChoiceItems.of(
-                item_set, tokenizer, context=context, normalise=_vary(item_set)
-            )
-            parts.append((choice_probe(choices), choices))
-        several = len({item.condition for item in item_set.items}) > 1
-        primary.setdefault(item_set.level, f"{item_set.name}.all" if several else item_set.name)
-    notes = tuple(f"{item_set.name}: {note}" for item_set in sets for note in item_set.notes)
-    return Suite("lm-eval tasks", tuple(parts), primary, notes)
+from nucleate.probes.item_suite import item_suite as task_suite
 
 
 def published_sets(
@@ -102,14 +66,6 @@ def _some(item_set: ItemSet, number: int, seed: int) -> ItemSet:
         item_set.licence,
         tuple(chosen),
         item_set.notes,
-    )
-
-
-def _vary(item_set: ItemSet) -> bool:
-    """Whether options of one item are different texts, so that their lengths matter."""
-    return any(
-        isinstance(item, Choice) and len({text for _, text in item.candidates}) > 1
-        for item in item_set.items
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from nucleate.core import CheckpointError, UserError
+from nucleate.corpora.itemsets import ItemSet
 from nucleate.models.series import Series, Weights, find_series, load_tokenizer, open_weights
 from nucleate.models.series.hub import fetch
 from nucleate.models.series.loader import build_empty
@@ -47,7 +48,9 @@ class Job:
         return torch.bfloat16 if self.bf16 else torch.float32
 
 
-def prepare(settings: ScanSettings, series: Series, device: str) -> tuple[Job, Any]:
+def prepare(
+    settings: ScanSettings, series: Series, device: str, sets: Sequence[ItemSet] = ()
+) -> tuple[Job, Any]:
     """Load the tokenizer and build the suite; return the job and the tokenizer.
 
     Raises:
@@ -65,7 +68,7 @@ def prepare(settings: ScanSettings, series: Series, device: str) -> tuple[Job, A
             expected=f"{shape.config.vocab_size} or fewer",
             fix="name the right one with --tokenizer",
         )
-    suite = build_suite(settings, series, tokenizer, longest)
+    suite = build_suite(settings, series, tokenizer, longest, sets)
     context = min(settings.context or CONTEXT, longest)
     flops = suite.forward_tokens * forward_flops(shape, context)
     return Job(suite, device, settings.bf16, 0, flops), tokenizer

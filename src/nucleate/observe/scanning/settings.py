@@ -9,7 +9,7 @@ from pydantic import Field
 from nucleate.core import Level
 from nucleate.core.settings import Settings
 
-SuiteName = Literal["auto", "coherence", "text", "story"]
+SuiteName = Literal["auto", "coherence", "text", "story", "sets"]
 
 ITEMS = {"coherence": 100, "text": 160, "story": 160}
 """Items of each set where nothing is said: small enough for a whole ladder in a night."""
@@ -21,13 +21,14 @@ class ScanSettings(Settings):
     Attributes:
         source: Folder, file or ``org/model``.
         revisions: Pattern of the checkpoints to take; empty for all that name a step.
-        suite: Which suite to ask; ``auto`` is ``story`` for runs on the story world, ``text`` where
-            texts are given, ``coherence`` otherwise.
+        suite: Which suite to ask; ``auto`` is ``sets`` where item sets are given, ``story`` for
+            runs on the story world, ``text`` where texts are given, ``coherence`` otherwise.
         items: Most items of one set; None for the suite's own number.
         context: Longest sequence in tokens; None for 512, or less where the model reads less.
         levels: Only these levels (``coherence`` only); empty for all.
         data: Folder of evaluation data; empty for the one that is found.
-        texts: Held-out texts (``text`` only).
+        texts: For ``text``, texts that were held out; for ``coherence``, texts of the training
+            corpus or like them, to count names and n-grams in.
         tokens_per_step: Training tokens of one optimiser step, where nothing says it.
         tokenizer: Folder or file of a tokenizer; empty for the one beside the checkpoints.
         bf16: Compute in bfloat16 instead of float32.

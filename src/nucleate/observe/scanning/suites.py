@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nucleate.core import DataError, UserError
+from nucleate.corpora.itemsets import ItemSet
 from nucleate.observe.scanning.settings import ITEMS, ScanSettings
 from nucleate.probes.suites import Suite
 
@@ -15,11 +18,20 @@ if TYPE_CHECKING:
 CONTEXT = 512
 """Longest sequence asked about where nothing is said, in tokens."""
 
+CONTEXT_OF_SETS = 2048
+"""The same for item sets: what lm-eval takes where a model does not say."""
+
 MOST_SAMPLE = 1_000_000
 """Tokens that n-grams are counted in."""
 
 
-def build_suite(settings: ScanSettings, series: Series, tokenizer: Any, longest: int) -> Suite:
+def build_suite(
+    settings: ScanSettings,
+    series: Series,
+    tokenizer: Any,
+    longest: int,
+    sets: Sequence[ItemSet] = (),
+) -> Suite:
     """Build the suite that a scan asks.
 
     Args:
@@ -27,14 +39,17 @@ def build_suite(settings: ScanSettings, series: Series, tokenizer: Any, longest:
         series: Whose checkpoints are asked.
         tokenizer: Their tokenizer.
         longest: Longest sequence that they read, in tokens.
+        sets: What the suite ``sets`` asks.
 
     Raises:
         UserError: Settings that do not go together, or data that is missing.
     """
-    if settings.texts and settings.suite != "text":
-        raise UserError("--text goes with --suite text", got=settings.suite)
-    if settings.levels and settings.suite != "coherence":
-        raise UserError("--levels goes with --suite coherence", got=settings.suite)
+    _refuse_what_does_not_fit(settings, sets)
+    if settings.suite == "sets":
+        from nucleate.probes.item_suite import item_suite
+
+        few = [replace(one, items=one.items[: settings.items]) for one in sets]
+        return item_suite(few, tokenizer, context=min(settings.context or CONTEXT_OF_SETS, longest))
     context = min(settings.context or CONTEXT, longest)
     items = settings.items or ITEMS[settings.suite]
     if settings.suite == "story":
@@ -50,13 +65,40 @@ def build_suite(settings: ScanSettings, series: Series, tokenizer: Any, longest:
         context=context,
         levels=settings.levels or None,
         seed=settings.seed,
+        sample=_documents(settings),
     )
 
 
-def choose_suite(settings: ScanSettings, series: Series) -> ScanSettings:
+def _refuse_what_does_not_fit(settings: ScanSettings, sets: Sequence[ItemSet]) -> None:
+    if bool(sets) != (settings.suite == "sets"):
+        raise UserError(
+            "item sets and the suite 'sets' go together",
+            got=f"{len(sets)} item sets and the suite {settings.suite!r}",
+        )
+    if settings.texts and settings.suite not in ("text", "coherence"):
+        raise UserError("--text goes with --suite text or coherence", got=settings.suite)
+    if settings.levels and settings.suite != "coherence":
+        raise UserError("--levels goes with --suite coherence", got=settings.suite)
+
+
+def _documents(settings: ScanSettings) -> tuple[str, ...]:
+    """Return all documents of the texts: nobody is asked about them, so none is held out."""
+    from nucleate.corpora.text import read_documents
+
+    if not settings.texts:
+        return ()
+    documents = read_documents(settings.texts, held_out_share=0.5)
+    return (*documents.train, *documents.held_out)
+
+
+def choose_suite(
+    settings: ScanSettings, series: Series, sets: Sequence[ItemSet] = ()
+) -> ScanSettings:
     """Return the settings with ``auto`` replaced by the suite that fits the series."""
     from nucleate.store import Run
 
+    if settings.suite == "auto" and sets:
+        return settings.model_copy(update={"suite": "sets"})
     if settings.suite != "auto":
         return settings
     corpus: dict[str, Any] = {}
