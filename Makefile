@@ -4,7 +4,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-detect bench-scan clean
+.PHONY: help demo test test-ray lint bench bench-detect bench-scan clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -43,6 +43,13 @@ bench-detect: $(VENV)/.bench ## Measure how often the detector is right, beside 
 	$(VENV)/bin/python -m benchmarks.detect --cells
 	$(VENV)/bin/python -m benchmarks.detect.annotated
 	$(if $(wildcard benchmarks/detect/online.py),$(VENV)/bin/python -m benchmarks.detect.online)
+
+$(VENV)/.ray: $(VENV)/.dev
+	$(PIP) --editable '.[ray]'
+	touch $@
+
+test-ray: $(VENV)/.ray ## Test that a scan by Ray workers gives the bytes of one process
+	OMP_NUM_THREADS=1 $(VENV)/bin/pytest tests/unit/bridges/test_ray_pool.py
 
 bench-scan: $(VENV)/.dev ## Measure a scan of 12 checkpoints beside lm-eval
 	$(VENV)/bin/python -m benchmarks.scan
