@@ -13,6 +13,7 @@ import typer
 
 from nucleate.bridges.lm_eval.commands import commands as suite_commands
 from nucleate.cli_cost import cost
+from nucleate.cli_replay import replay
 from nucleate.cli_scan import Interrupted, scan
 from nucleate.cli_study import study
 
@@ -233,6 +234,7 @@ def detect(
 
 app.command()(scan)
 app.command()(study)
+app.command()(replay)
 app.command()(cost)
 
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -289,6 +290,23 @@ class Event:
     step: Step
     kind: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Levers pulled at a Step, and what caused it.
+
+    Attributes:
+        rule: Name of the rule that fired.
+        pulls: Setting by lever.
+        evidence: What held, in JSON types: the condition's metric, value and statistic, or
+            ``deadline``.
+    """
+
+    step: Step
+    rule: str
+    pulls: dict[str, bool | int | float | str]
+    evidence: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

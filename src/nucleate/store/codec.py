@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleate.core import Event, LedgerEntry, Level, Mark, Reading, Step
+from nucleate.core import Decision, Event, LedgerEntry, Level, Mark, Reading, Step
 from nucleate.store.record import number
 
 
@@ -91,6 +91,22 @@ def pack_event(event: Event) -> dict[str, Any]:
 def unpack_event(data: Mapping[str, Any]) -> Event:
     """Read an Event."""
     return Event(unpack_step(data["at"]), str(data["kind"]), str(data["text"]))
+
+
+def pack_decision(decision: Decision) -> dict[str, Any]:
+    """Return a Decision as JSON types."""
+    return {
+        "at": pack_step(decision.step),
+        "rule": decision.rule,
+        "pulls": dict(decision.pulls),
+        "evidence": dict(decision.evidence),
+    }
+
+
+def unpack_decision(data: Mapping[str, Any]) -> Decision:
+    """Read a Decision."""
+    at = unpack_step(data["at"])
+    return Decision(at, str(data["rule"]), dict(data["pulls"]), dict(data["evidence"]))
 
 
 def pack_entry(entry: LedgerEntry) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nucleate.core import Event, LedgerEntry, Reading, Step
+from nucleate.core import Decision, Event, LedgerEntry, Reading, Step
 from nucleate.store import codec
 from nucleate.store.record import Record, number
 
@@ -46,6 +46,7 @@ class History:
         self.readings: dict[str, dict[int, Taken]] = {}
         self.losses: dict[int, tuple[Step, float, float]] = {}
         self.events: list[Event] = []
+        self.decisions: list[Decision] = []
         self.ledger: list[LedgerEntry] = []
         self.attempts: list[Attempt] = []
         self.last: Step | None = None
@@ -89,6 +90,7 @@ class History:
                 del self.readings[metric]
         self.losses = {key: value for key, value in self.losses.items() if key <= step}
         self.events = [event for event in self.events if event.step.step <= step]
+        self.decisions = [each for each in self.decisions if each.step.step <= step]
 
     def _take_start(self, at: Step, data: Mapping[str, Any]) -> None:
         self.ended = None
@@ -102,6 +104,9 @@ class History:
 
     def _take_event(self, at: Step, data: Mapping[str, Any]) -> None:
         self.events.append(codec.unpack_event(data))
+
+    def _take_decision(self, at: Step, data: Mapping[str, Any]) -> None:
+        self.decisions.append(codec.unpack_decision(data))
 
     def _take_ledger(self, at: Step | None, data: Mapping[str, Any]) -> None:
         self.ledger = [codec.unpack_entry(entry) for entry in data["entries"]]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleate.core import Curve, Event, LedgerEntry, Reading, RunFolderError, Step
+from nucleate.core import Curve, Decision, Event, LedgerEntry, Reading, RunFolderError, Step
 from nucleate.store import codec
 from nucleate.store.export import write_table
 from nucleate.store.files import is_locked
@@ -105,6 +105,11 @@ class Run:
         """Return what happened, in order of writing."""
         with self._now() as history:
             return list(history.events)
+
+    def decisions(self) -> list[Decision]:
+        """Return which levers were pulled, when and why, in order."""
+        with self._now() as history:
+            return list(history.decisions)
 
     def attempts(self) -> list[Attempt]:
         """Return the process starts, in order."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from nucleate.core import Event, LedgerEntry, Reading, RunFolderError, Step
+from nucleate.core import Decision, Event, LedgerEntry, Reading, RunFolderError, Step
 from nucleate.store import codec
 from nucleate.store.files import Lock, unwritable
 from nucleate.store.log import LogWriter
@@ -85,6 +85,10 @@ class RunWriter:
     def event(self, event: Event) -> None:
         """Record something that a reader of the run should know."""
         self._log.append("event", codec.pack_event(event))
+
+    def decision(self, decision: Decision) -> None:
+        """Record which levers are pulled, and why."""
+        self._log.append("decision", codec.pack_decision(decision))
 
     def scored(self, step: Step, checkpoint: str, part: int, *, failed: bool = False) -> None:
         """Record that a part of a suite was asked of a checkpoint, after its Readings."""

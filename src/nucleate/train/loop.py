@@ -9,11 +9,22 @@ from typing import Any, Protocol
 
 import torch
 
-from nucleate.core import Event, LedgerEntry, Level, Reading, RecipeError, RunFolderError, Step
+from nucleate.core import (
+    Decision,
+    Event,
+    LedgerEntry,
+    Level,
+    Reading,
+    RecipeError,
+    RunFolderError,
+    Step,
+)
 from nucleate.models import save_checkpoint
 from nucleate.observe.observer import Observer
 from nucleate.observe.schedule import Due, log_spaced, make_schedule
 from nucleate.store import Run, RunWriter
+from nucleate.train.control import Controller
+from nucleate.train.control.rules import LOSS
 from nucleate.train.interrupt import stop_between_steps
 from nucleate.train.levers import Setting
 from nucleate.train.recipe import Recipe
@@ -62,6 +73,14 @@ class Loop:
         self._seconds = {"training": 0.0, "checkpoints": 0.0}
         self._finite = True
         self._pulls: list[tuple[str, Setting]] = []
+        self.controller = Controller(recipe.policy) if recipe.policy else None
+        if self.controller and not observed and self.controller.metrics - {LOSS}:
+            raise RecipeError(
+                "waits for readings of probes, and none are taken",
+                where="policy",
+                got=", ".join(sorted(self.controller.metrics - {LOSS})),
+                fix="train with the observer on",
+            )
         self.observer = self._make_observer() if observed else None
         first = recipe.probes.first_tokens
         density = recipe.checkpoints_per_decade
@@ -111,6 +130,8 @@ class Loop:
         self._seconds = dict(state["seconds"])
         if self.observer and state["observer"]:
             self.observer.restore(state["observer"])
+        if self.controller:
+            self.controller.restore(state["controller"])
 
     def run(self) -> None:
         """Train to the end, or to the step at which Ctrl-C is pressed; both leave a resume point.
@@ -132,6 +153,8 @@ class Loop:
 
     def advance(self) -> None:
         """Do one optimiser step and everything that belongs to it."""
+        if self.step.step == 0 and self.controller:
+            self._act(self.controller.step(self.step, math.nan))
         begin = time.perf_counter()
         loss, grad_norm, lr = self.training.step()
         self._seconds["training"] += time.perf_counter() - begin
@@ -144,6 +167,13 @@ class Loop:
         if self.observer:
             self.observer.look_at(self.training.model, self.training.probe_flops)
         return done
+
+    def _act(self, decisions: list[Decision]) -> None:
+        """Record what was decided, and do it."""
+        for decision in decisions:
+            self.writer.decision(decision)
+            done = [self.pull(lever, to) for lever, to in decision.pulls.items()]
+            self.writer.event(Event(self.step, "decision", f"{decision.rule}: {'; '.join(done)}"))
 
     @property
     def ended(self) -> bool:
@@ -164,8 +194,10 @@ class Loop:
             self.writer.event(Event(self.step, "warning", f"the loss is {loss}: training diverged"))
         if self._listener:
             self._listener.on_step(self.step, loss)
-        if self.observer:
-            self.observer.after_step(self.step)
+        readings = self.observer.after_step(self.step) if self.observer else []
+        if self.controller:
+            decided = self.controller.step(self.step, loss)
+            self._act([*decided, *self.controller.observe(self.step, readings)])
         if self._keep.pop(tokens):
             self._keep_checkpoint()
         if self._save.pop(tokens):
@@ -192,6 +224,7 @@ class Loop:
             "data": self.workload.key,
             "points": list(self.observer.points) if self.observer else [],
             "observer": self.observer.state() if self.observer else None,
+            "controller": self.controller.state() if self.controller else None,
         }
         save_state(
             self.writer.path, self.training.model, self.training.optimizers, self.step, state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +13,7 @@ from nucleate.core.settings import Settings, load_yaml, validate
 from nucleate.corpora.storyworld import Mixture, Split
 from nucleate.models import ModelSettings
 from nucleate.observe.schedule import ProbeSettings
+from nucleate.train.control.rules import Rule, problems
 from nucleate.train.levers import AnyLever
 
 
@@ -110,6 +112,7 @@ class Recipe(Settings):
         resume_every: Tokens between the states from which a run can go on.
         energy: Whether codecarbon watches the energy of the machine (extra ``energy``).
         levers: What may be changed on the way, by the names that `policy` calls them.
+        policy: When which levers are pulled.
     """
 
     name: str = Field(default="run", pattern=r"^[\w .+-]*\w$", max_length=80)
@@ -129,6 +132,7 @@ class Recipe(Settings):
     resume_every: int = Field(default=500_000, ge=1)
     energy: bool = False
     levers: dict[str, AnyLever] = Field(default_factory=dict)
+    policy: tuple[Rule, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
@@ -138,7 +142,18 @@ class Recipe(Settings):
         warmup = self.schedule.warmup_tokens or 0
         if warmup > self.tokens:
             raise ValueError(f"schedule.warmup_tokens {warmup} exceeds tokens {self.tokens}")
+        for problem in (*problems(self.policy), *self._bad_pulls()):
+            raise ValueError(problem)
         return self
+
+    def _bad_pulls(self) -> Iterator[str]:
+        for rule in self.policy:
+            for name, to in rule.pull.items():
+                if name not in self.levers:
+                    there = ", ".join(self.levers) or "none"
+                    yield f"rule {rule.name!r} pulls {name!r}, which is no lever; there: {there}"
+                elif expected := self.levers[name].expected(to):
+                    yield f"rule {rule.name!r} pulls {name} to {to!r}; expected {expected}"
 
     @property
     def steps(self) -> int:

@@ -1,0 +1,245 @@
+"""The controller: where rules fire on hand-made readings, resumption, replay, other timings."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from nucleate.core import Decision, Level, Reading, RecipeError, Step, UserError
+from nucleate.core.settings import validate
+from nucleate.store import Manifest, Run, RunWriter
+from nucleate.train.control import Condition, Controller, Rule, fixed, shamed, yoked
+from nucleate.train.control.replay import replay
+from nucleate.train.loop import Loop
+from nucleate.train.recipe import Recipe
+from nucleate.train.session import run
+from nucleate.train.workload import build_workload
+
+from .conftest import fingerprint, tiny
+
+
+def rule(when: dict[str, Any], name: str = "r", **more: Any) -> Rule:
+    return Rule.model_validate({"name": name, "when": when, "pull": {"lever": 1}, **more})
+
+
+def reading(value: float, metric: str = "m", se: float = 0.02) -> Reading:
+    return Reading(metric, value, se, 100, 0.25, "accuracy", Level.NARRATIVE)
+
+
+def fired_at(when: dict[str, Any], values: list[float], **more: Any) -> int | None:
+    """Return after which reading, counted from 1, a rule fires."""
+    controller = Controller([rule(when, **more)])
+    for number, value in enumerate(values, start=1):
+        if controller.observe(Step(number, 1000 * number), [reading(value)]):
+            return number
+    return None
+
+
+FLAT = [0.25, 0.27, 0.24, 0.26, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("when", "values", "place"),
+    [
+        ({"above": {"metric": "m", "value": 0.5}}, [0.2, 0.5, 0.51], 3),
+        ({"above": {"metric": "m", "value": 0.5, "se": 2}}, [0.53, 0.539, 0.55], 3),
+        ({"below": {"metric": "m", "value": 0.5}}, [0.6, 0.5, 0.49], 3),
+        ({"saturated": {"metric": "m"}}, [0.9, 0.97, 0.97, 0.98], 3),
+        ({"transition": {"metric": "m"}}, [*FLAT, 0.5, 0.6], 6),
+        ({"transition": {"metric": "m"}}, [*FLAT, 0.30, 0.31], None),
+        ({"transition": {"metric": "m", "direction": "down"}}, [*FLAT, 0.0, 0.0], 6),
+        ({"transition": {"metric": "m"}}, FLAT * 10, None),
+        ({"all": [{"tokens": 2000}, {"above": {"metric": "m", "value": 0.2}}]}, [0.3] * 3, 2),
+        ({"any": [{"tokens": 9000}, {"above": {"metric": "m", "value": 0.2}}]}, [0.3] * 3, 1),
+    ],
+)
+def test_where_a_condition_first_holds(when, values, place):
+    assert fired_at(when, values) == place
+
+
+def test_a_plateau_is_called_on_a_curve_that_stands_still_and_not_on_one_that_climbs():
+    when = {"plateau": {"metric": "m", "decades": 0.2, "tolerance": 0.2}}
+
+    def fires(slope: float) -> bool:
+        controller = Controller([rule(when)])
+        found = []
+        for number in range(80):
+            tokens = round(1e5 * 10 ** (number / 40))
+            value = 0.25 + slope * number / 40 + 0.005 * math.sin(7 * number)
+            found += controller.observe(Step(number, tokens), [reading(value, se=0.005)])
+        return bool(found)
+
+    assert fires(0.0)
+    assert not fires(0.4)
+
+
+def test_deadlines_chains_and_tokens_fire_once_and_in_order():
+    rules = [
+        rule({"tokens": 0}, "first"),
+        rule({"after": {"rule": "first", "tokens": 300}}, "second"),
+        rule({"above": {"metric": "m", "value": 2}}, "third", by=500),
+    ]
+    controller = Controller(rules)
+    found = controller.step(Step(0, 0), math.nan)
+    for number in range(1, 11):
+        found += controller.step(Step(number, 100 * number), 1.0)
+    assert [(d.rule, d.step.tokens) for d in found] == [
+        ("first", 0),
+        ("second", 300),
+        ("third", 500),
+    ]
+    assert found[2].evidence == {"deadline": 500}
+
+
+def test_the_training_loss_is_read_in_means_of_twenty_steps():
+    controller = Controller([rule({"below": {"metric": "train.loss", "value": 1.5}})])
+    fired = [n for n in range(1, 61) if controller.step(Step(n, n), 2.0 if n <= 25 else 1.0)]
+    assert fired == [40]  # the mean of steps 21 to 40 is 1.25; that of 1 to 20 is 2
+
+
+def test_a_restored_controller_decides_the_same():
+    rules = [
+        rule({"transition": {"metric": "m"}}, "a"),
+        rule({"plateau": {"metric": "m", "decades": 0.1, "tolerance": 0.3}}, "b"),
+        rule({"below": {"metric": "train.loss", "value": 0.7}}, "c"),
+    ]
+    values = [0.25 + 0.002 * (n % 3) for n in range(40)] + [
+        0.8 + 0.002 * (n % 3) for n in range(40)
+    ]
+
+    def feed(controller: Controller, number: int) -> list[Decision]:
+        step = Step(number, round(1e4 * 10 ** (number / 40)))
+        found = controller.step(step, 2.0 - 0.02 * number)
+        return found + controller.observe(step, [reading(values[number - 1])])
+
+    whole = Controller(rules)
+    expected = [feed(whole, number) for number in range(1, 81)]
+    assert sum(map(len, expected)) == 3
+    for cut in range(0, 80, 7):
+        first, second = Controller(rules), Controller(rules)
+        begun = [feed(first, number) for number in range(1, cut + 1)]
+        second.restore(json.loads(json.dumps(first.state())))
+        assert begun + [feed(second, number) for number in range(cut + 1, 81)] == expected
+
+
+def test_a_metric_that_no_probe_reads_is_refused_at_the_first_observation():
+    controller = Controller([rule({"above": {"metric": "nothing", "value": 1}})])
+    with pytest.raises(RecipeError, match=r"nothing.*one of m"):
+        controller.observe(Step(1, 1), [reading(0.5)])
+
+
+def test_the_same_rules_at_other_times():
+    rules = (rule({"tokens": 0}, "a"), rule({"transition": {"metric": "m"}}, "b", by=9))
+    made = [Decision(Step(0, 0), "a", {"lever": 1}, {}), Decision(Step(7, 700), "b", {}, {})]
+    assert [r.when.tokens for r in yoked(rules, made)] == [0, 700]
+    assert [r.when.tokens for r in fixed(rules, {"b": 400})] == [0, 400]
+    assert all(r.by is None for r in yoked(rules, made))
+    times = {shamed(rules, made, seed)[1].when.tokens for seed in range(50)}
+    assert len(times) > 40
+    assert 175 <= min(times) < 350 < 1400 < max(times) <= 2800
+    assert shamed(rules, made, 3) == shamed(rules, made, 3)
+    with pytest.raises(RecipeError, match="lacks"):
+        fixed(rules, {})
+
+
+POLICY: list[dict[str, Any]] = [
+    {"name": "begin", "when": {"tokens": 0}, "pull": {"repeats": 0.5}},
+    {
+        "name": "end",
+        "when": {
+            "all": [{"tokens": 2000}, {"below": {"metric": "refrain.all.accuracy", "value": 2.0}}]
+        },
+        "by": 4000,
+        "pull": {"repeats": 0.0},
+    },
+    {"name": "late", "when": {"after": {"rule": "end", "tokens": 600}}, "pull": {"rows": 2}},
+]
+
+
+def with_policy(**changes: Any) -> Recipe:
+    levers = {"repeats": {"kind": "procedural"}, "rows": {"kind": "batch"}}
+    return tiny(levers=levers, policy=POLICY, **changes)
+
+
+def test_a_run_with_a_policy_stopped_anywhere_goes_on_bit_by_bit_and_can_be_replayed(tmp_path):
+    wish = with_policy()
+    run(wish, tmp_path / "whole")
+    whole = Run.open(tmp_path / "whole")
+    expected = whole.decisions()
+    assert [decision.rule for decision in expected] == ["begin", "end", "late"]
+    assert all(each.same for each in replay(whole))
+    workload = build_workload(wish)
+    manifest = Manifest(name="x", recipe=wish.model_dump(mode="json"), environment={}, seeds={})
+    steps = expected[-1].step.step + 3
+    prints = []
+    for cut in (None, *range(1, steps)):
+        folder = tmp_path / f"cut{cut}"
+        with RunWriter.create(folder, manifest) as writer:
+            loop = Loop(wish, workload, writer)
+            while loop.step.step < (steps if cut is None else cut):
+                loop.advance()
+            loop.save()
+        if cut is not None:
+            with RunWriter.resume(folder, loop.step) as writer:
+                loop = Loop(wish, build_workload(wish), writer)
+                loop.resume()
+                while loop.step.step < steps:
+                    loop.advance()
+        prints.append(fingerprint(loop)["weights"])
+        made = Run.open(folder).decisions()
+        assert [(d.rule, d.step.step, d.evidence) for d in made] == [
+            (d.rule, d.step.step, d.evidence) for d in expected
+        ]
+    assert len(prints) > 10
+    assert len(set(prints)) == 1
+
+
+def test_replay_tells_a_record_that_does_not_follow_from_the_readings(tmp_path):
+    wish = with_policy()
+    manifest = Manifest(name="x", recipe=wish.model_dump(mode="json"), environment={}, seeds={})
+    with RunWriter.create(tmp_path / "r", manifest) as writer:
+        writer.decision(Decision(Step(0, 0), "begin", {"repeats": 0.5}, {"tokens": 0}))
+        writer.decision(Decision(Step(9, 900), "end", {"repeats": 0.0}, {"deadline": 4000}))
+    begin, end = replay(Run.open(tmp_path / "r"))
+    assert begin.same
+    assert not end.same
+    assert end.derived is None
+
+
+def test_a_run_without_a_policy_cannot_be_replayed(tmp_path):
+    manifest = Manifest(name="x", recipe={}, environment={}, seeds={})
+    RunWriter.create(tmp_path / "r", manifest).close()
+    with pytest.raises(UserError, match="no policy"):
+        replay(Run.open(tmp_path / "r"))
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        ([{"name": "a", "when": {"tokens": 1}, "pull": {"nothing": 1}}], "no lever"),
+        ([{"name": "a", "when": {"tokens": 1}, "pull": {"repeats": 7}}], "a share from 0 to 1"),
+        ([{"name": "a", "when": {}, "pull": {"repeats": 0}}], "exactly one key"),
+        (
+            [{"name": "a", "when": {"after": {"rule": "b"}}, "pull": {"repeats": 0}}],
+            "earlier are none",
+        ),
+        ([POLICY[0], POLICY[0]], "two rules"),
+    ],
+)
+def test_what_is_wrong_with_a_policy_is_said(policy, words):
+    content = tiny(levers={"repeats": {"kind": "procedural"}}).model_dump(mode="json")
+    with pytest.raises(RecipeError, match=words):
+        validate(Recipe, {**content, "policy": policy}, where="recipe.yaml")
+
+
+def test_conditions_know_the_metrics_that_they_wait_for():
+    when = {
+        "all": [{"above": {"metric": "a", "value": 1}}, {"any": [{"saturated": {"metric": "b"}}]}]
+    }
+    assert Condition.model_validate(when).metrics == {"a", "b"}
+
+
+def test_a_policy_that_waits_for_probes_needs_the_observer(tmp_path):
+    with pytest.raises(RecipeError, match="observer on"):
+        run(with_policy(), tmp_path / "r", observed=False)
