@@ -75,6 +75,12 @@ def arm_changes(
     return changes, times
 
 
+def base_recipe(workload: Workload) -> Recipe:
+    """Return the recipe that every arm of a workload starts from."""
+    assert isinstance(workload.recipe, dict)  # `load_study` has read the file
+    return validate(Recipe, workload.recipe, where="recipe")
+
+
 def arm_recipe(
     workload: Workload,
     arm: str,
@@ -98,11 +104,10 @@ def arm_recipe(
         RecipeError: The changes do not make a recipe, or another corpus than the workload's.
     """
     where = f"arm {arm}"
-    assert isinstance(workload.recipe, dict)
     changes, times = arm_changes(workload, arm, tuned)
     changes |= {"seed": seed, "name": arm, **({"tokens": tokens} if tokens else {})}
-    recipe = validate(Recipe, changed(workload.recipe, changes, where), where=where)
-    base = validate(Recipe, workload.recipe, where="recipe")
+    base = base_recipe(workload)
+    recipe = validate(Recipe, changed(base.model_dump(mode="json"), changes, where), where=where)
     if recipe.corpus != base.corpus:
         raise RecipeError(
             "has another corpus than its workload", where=where, fix="arms share the corpus"

@@ -6,15 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nucleate.core import UserError
-from nucleate.core.settings import validate
 from nucleate.corpora.storyworld import Split
+from nucleate.studies.savings.arms import base_recipe
 from nucleate.studies.savings.freezing import code_hash
 from nucleate.studies.savings.jobs import Job, train, write_json
 from nucleate.studies.savings.pool import Outcome, Task, Workers
 from nucleate.studies.savings.scoring import score
 from nucleate.studies.savings.settings import Study
 from nucleate.studies.savings.sources import audit_runs
-from nucleate.train.recipe import Recipe
 
 CHUNK = 12
 """Runs scored by one process: its suite is built once for all of them."""
@@ -69,7 +68,7 @@ class Bench:
         ready = [
             job for job in there.values() if job.finished and not job.beside(str(split)).exists()
         ]
-        recipe = validate(Recipe, self._recipe(workload), where="recipe")
+        recipe = base_recipe(self._study.workloads[workload])
         shared: dict[str, Any] = {
             "recipe": recipe,
             "split": split,
@@ -89,18 +88,13 @@ class Bench:
         Raises:
             UserError: Sources or suite cannot be made again.
         """
-        recipe = validate(Recipe, self._recipe(workload), where="recipe")
+        recipe = base_recipe(self._study.workloads[workload])
         arguments = {"jobs": list(jobs), "recipe": recipe, "scoring": self._study.scoring}
         (outcome,) = self._workers([Task("audit", audit_runs, arguments)])
         if outcome.error:
             raise UserError(f"sources cannot be audited: {outcome.error}", where=workload)
         found: dict[str, Any] = outcome.value
         return found
-
-    def _recipe(self, workload: str) -> dict[str, Any]:
-        recipe = self._study.workloads[workload].recipe
-        assert isinstance(recipe, dict)
-        return recipe
 
     def _failed(self, job: Job, outcome: Outcome) -> None:
         if outcome.mistake and not job.folder.exists():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nucleate.core import UserError
-from nucleate.studies.savings.arms import arm_changes, changed, digest
+from nucleate.studies.savings.arms import arm_changes, base_recipe, changed, digest
 from nucleate.studies.savings.jobs import read_json, write_json
 from nucleate.studies.savings.settings import Study
 
@@ -44,8 +44,7 @@ def content(study: Study, tuned: dict[str, Any]) -> dict[str, Any]:
         recipes[name] = {}
         for arm, settings in workload.arms.items():
             changes, times = arm_changes(workload, arm, tuned.get(name, {}))
-            assert isinstance(workload.recipe, dict)
-            recipe = changed(workload.recipe, changes, f"arm {arm}")
+            recipe = changed(base_recipe(workload).model_dump(mode="json"), changes, f"arm {arm}")
             recipes[name][arm] = {"recipe": recipe, "timing": settings.timing, "at": times}
     return {
         "study": study.model_dump(mode="json"),
