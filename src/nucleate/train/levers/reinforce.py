@@ -28,9 +28,9 @@ class Reinforce(Lever):
     An induction circuit is a head that attends to the previous token, below a head that attends to
     the token after the previous occurrence of the present one (Olsson et al. 2022,
     arXiv:2209.11895). At every step, the heads that do most of either are pulled to do more of it.
-    A control that ought to be negative: pushing the same circuit by data brought more induction and
-    no consistent gain at equal FLOPs (Sabry and Belz 2025, arXiv:2509.22947). It waits while tokens
-    are coarse, and is refused in compiled runs.
+    Pushing the same circuit by data brought more induction and no consistent gain at equal FLOPs
+    (Sabry and Belz 2025, arXiv:2509.22947); docs/levers.md has what was seen here. It waits while
+    tokens are coarse, and is refused in compiled runs.
 
     Attributes:
         heads: Heads that are pulled towards each of the two patterns.
