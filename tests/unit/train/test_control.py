@@ -24,7 +24,7 @@ def rule(when: dict[str, Any], name: str = "r", **more: Any) -> Rule:
 
 
 def reading(value: float, metric: str = "m", se: float = 0.02) -> Reading:
-    return Reading(metric, value, se, 100, 0.25, "accuracy", Level.NARRATIVE)
+    return Reading(metric, value, se, 100, 0.25, "fraction", Level.NARRATIVE)
 
 
 def fired_at(when: dict[str, Any], values: list[float], **more: Any) -> int | None:
@@ -89,13 +89,13 @@ def test_deadlines_chains_and_tokens_fire_once_and_in_order():
         ("second", 300),
         ("third", 500),
     ]
-    assert found[2].evidence == {"deadline": 500}
+    assert found[2].evidence == {"condition": "deadline", "deadline": True, "tokens": 500}
 
 
-def test_the_training_loss_is_read_in_means_of_twenty_steps():
+def test_the_training_loss_is_the_mean_of_the_last_twenty_steps():
     controller = Controller([rule({"below": {"metric": "train.loss", "value": 1.5}})])
     fired = [n for n in range(1, 61) if controller.step(Step(n, n), 2.0 if n <= 25 else 1.0)]
-    assert fired == [40]  # the mean of steps 21 to 40 is 1.25; that of 1 to 20 is 2
+    assert fired == [36]  # 9 steps of 2 and 11 of 1: the first mean below 1.5
 
 
 def test_a_restored_controller_decides_the_same():
@@ -130,7 +130,7 @@ def test_a_metric_that_no_probe_reads_is_refused_at_the_first_observation():
 
 
 def test_the_same_rules_at_other_times():
-    rules = (rule({"tokens": 0}, "a"), rule({"transition": {"metric": "m"}}, "b", by=9))
+    rules = (rule({"tokens": 0}, "a"), rule({"transition": {"metric": "m"}}, "b", by=5000))
     made = [Decision(Step(0, 0), "a", {"lever": 1}, {}), Decision(Step(7, 700), "b", {}, {})]
     assert [r.when.tokens for r in yoked(rules, made)] == [0, 700]
     assert [r.when.tokens for r in fixed(rules, {"b": 400})] == [0, 400]
@@ -139,6 +139,10 @@ def test_the_same_rules_at_other_times():
     assert len(times) > 40
     assert 175 <= min(times) < 350 < 1400 < max(times) <= 2800
     assert shamed(rules, made, 3) == shamed(rules, made, 3)
+    early = (rules[0], rule({"transition": {"metric": "m"}}, "b", by=900))
+    times = {shamed(early, made, seed)[1].when.tokens for seed in range(200)}
+    assert 175 <= min(times) < 200
+    assert 850 < max(times) <= 900
     with pytest.raises(RecipeError, match="lacks"):
         fixed(rules, {})
 

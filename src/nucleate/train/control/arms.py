@@ -37,7 +37,8 @@ def shamed(rules: Sequence[Rule], decisions: Sequence[Decision], seed: int) -> t
     """Return the rules at random times, as many as fired in a run.
 
     A rule that waited for something measured fires log-uniformly between a quarter of and four
-    times the tokens at which it did; all others fire when they did.
+    times the tokens at which it did, but not after its deadline: what every watched run does in
+    the end (grow to its final depth, say), a sham run does too. All others fire when they did.
     """
     rng = random.Random(f"sham-{seed}")
     times = {decision.rule: decision.step.tokens for decision in decisions}
@@ -45,7 +46,8 @@ def shamed(rules: Sequence[Rule], decisions: Sequence[Decision], seed: int) -> t
     for rule in rules:
         at = times.get(rule.name, NEVER)
         if rule.when.metrics and 0 < at < NEVER:
-            at = round(at * math.exp(rng.uniform(-math.log(4.0), math.log(4.0))))
+            latest = min(4 * at, max(at, rule.by or 4 * at))
+            at = round(math.exp(rng.uniform(math.log(at / 4.0), math.log(latest))))
         found.append(_at(rule, at))
     return tuple(found)
 
