@@ -183,3 +183,14 @@ def test_neighbours_are_one_step_away_and_edges_are_named() -> None:
     ]
     assert at_edge(chosen, values) == []
     assert at_edge({**chosen, "lr": 8, "wd": 0.2}, values) == ["lr", "wd"]
+
+
+def test_what_is_set_as_a_whole_ends_what_was_set_inside_it() -> None:
+    arms = {
+        "T": {"set": {"optimizer.lr": 0.1, "optimizer.clip": 2.0}},
+        "U": {"like": "T", "set": {"optimizer": {"lr": 0.5}}, "tune": {}},
+    }
+    one = study(workloads=workload(**arms)).workloads["W1"]
+    changes, _ = arm_changes(one, "U", {"T": {"optimizer.lr": 0.2}, "U": {"optimizer.clip": 3.0}})
+    assert changes == {"optimizer": {"lr": 0.5}, "optimizer.clip": 3.0}
+    assert list(changes) == ["optimizer", "optimizer.clip"]

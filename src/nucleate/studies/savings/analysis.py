@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleate.core import UserError
+from nucleate.studies.savings import freezing
 from nucleate.studies.savings.floors import Floor, floor, level_margin, loss_margin
-from nucleate.studies.savings.freezing import code_hash
 from nucleate.studies.savings.looks import looks
 from nucleate.studies.savings.paired import holm
 from nucleate.studies.savings.records import Record
@@ -138,7 +138,7 @@ def _frozen(frozen: Mapping[str, Any]) -> dict[str, Any]:
         "at": frozen["at"],
         "hash": frozen["hash"],
         "code": frozen["code"],
-        "same_code": frozen["code"] == code_hash(),
+        "same_code": frozen["code"] == freezing.code_hash(),
         "packages": frozen["packages"],
     }
 

@@ -8,13 +8,32 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
-from nucleate.core import RecipeError
+from nucleate.core import Decision, RecipeError
 from nucleate.core.settings import validate
 from nucleate.studies.savings.settings import Workload
+from nucleate.train.control import fixed, shamed, yoked
+from nucleate.train.control.rules import LOSS
 from nucleate.train.recipe import Recipe
 
 AT = "at."
 """Tuned keys that begin so are the fixed time of a rule."""
+
+
+def looked_up(recipe: Any, key: str) -> Any:
+    """Return what stands at a dotted key; None where nothing does.
+
+    >>> looked_up({"policy": [{"by": 3}]}, "policy.0.by")
+    3
+    """
+    at = recipe
+    for part in key.split("."):
+        if isinstance(at, dict):
+            at = at.get(part)
+        elif isinstance(at, list) and part.isdigit() and int(part) < len(at):
+            at = at[int(part)]
+        else:
+            return None
+    return at
 
 
 def changed(recipe: Mapping[str, Any], changes: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -68,10 +87,14 @@ def arm_changes(
     changes: dict[str, Any] = {}
     times: dict[str, int] = {}
     for name in workload.line(arm):
-        own = {**workload.arms[name].set, **tuned.get(name, {})}
-        changes |= {key: value for key, value in own.items() if not key.startswith(AT)}
         times |= workload.arms[name].at
-        times |= {k.removeprefix(AT): v for k, v in own.items() if k.startswith(AT)}
+        for key, value in (*workload.arms[name].set.items(), *tuned.get(name, {}).items()):
+            if key.startswith(AT):
+                times[key.removeprefix(AT)] = value
+                continue
+            # What is set as a whole ends what was set inside it before.
+            changes = {k: v for k, v in changes.items() if k != key and not k.startswith(f"{key}.")}
+            changes[key] = value
     return changes, times
 
 
@@ -88,7 +111,7 @@ def arm_recipe(
     *,
     seed: int,
     tokens: int | None = None,
-    decisions: Sequence[Any] = (),
+    decisions: Sequence[Decision] = (),
 ) -> Recipe:
     """Return the recipe of one run.
 
@@ -119,11 +142,9 @@ def arm_recipe(
 
 
 def retimed(
-    recipe: Recipe, timing: str, times: Mapping[str, int], decisions: Sequence[Any], seed: int
+    recipe: Recipe, timing: str, times: Mapping[str, int], decisions: Sequence[Decision], seed: int
 ) -> Recipe:
     """Return a recipe whose rules fire at given tokens instead of on what is measured."""
-    from nucleate.train.control import fixed, shamed, yoked
-
     rules = recipe.policy
     if timing == "fixed":
         policy = fixed(rules, times)
@@ -135,21 +156,8 @@ def retimed(
 
 
 def needs_readings(recipe: Recipe) -> bool:
-    """Return whether a rule of the recipe waits for something measured."""
-    return any(_waits(rule.when.model_dump(exclude_none=True)) for rule in _rules(recipe))
-
-
-def _rules(recipe: Recipe) -> Sequence[Any]:
-    return tuple(getattr(recipe, "policy", ()))
-
-
-def _waits(condition: Any) -> bool:
-    """Whether a condition names a metric anywhere."""
-    if isinstance(condition, Mapping):
-        return "metric" in condition or any(_waits(part) for part in condition.values())
-    if isinstance(condition, (list, tuple)):
-        return any(_waits(part) for part in condition)
-    return False
+    """Return whether a rule of the recipe waits for something that only probes measure."""
+    return any(rule.when.metrics - {LOSS} for rule in recipe.policy)
 
 
 def plain(recipe: Recipe) -> dict[str, Any]:

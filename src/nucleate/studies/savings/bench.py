@@ -7,8 +7,8 @@ from typing import Any
 
 from nucleate.core import UserError
 from nucleate.corpora.storyworld import Split
+from nucleate.studies.savings import freezing
 from nucleate.studies.savings.arms import base_recipe
-from nucleate.studies.savings.freezing import code_hash
 from nucleate.studies.savings.jobs import Job, train, write_json
 from nucleate.studies.savings.pool import Outcome, Task, Workers
 from nucleate.studies.savings.scoring import score
@@ -30,7 +30,7 @@ class Bench:
 
     def __init__(self, study: Study, workers: Workers, say: Callable[[str], None]) -> None:
         self._study, self._workers, self._say = study, workers, say
-        self._code = code_hash()
+        self._code = freezing.code_hash()
 
     def measure(self, workload: str, jobs: Sequence[Job], split: Split, what: str) -> None:
         """Train runs that are not finished, then score those that are."""

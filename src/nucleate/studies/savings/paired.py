@@ -32,7 +32,7 @@ def bca(
     statistic: Callable[[NDArray[np.int64]], float],
     *,
     level: float = LEVEL,
-    resamples: int = RESAMPLES,
+    resamples: int | None = None,
 ) -> Interval:
     """Return a statistic of seeds with its BCa interval, resampling whole seeds.
 
@@ -43,7 +43,7 @@ def bca(
         number: How many seeds there are.
         statistic: From the indices of the seeds drawn, shape ``(number,)``, to a number.
         level: Coverage.
-        resamples: Bootstrap samples.
+        resamples: Bootstrap samples; `RESAMPLES` when left out.
 
     Source: Efron (1987), Better bootstrap confidence intervals; `scipy.stats.bootstrap`.
     """
@@ -61,17 +61,17 @@ def bca(
         lambda drawn: statistic(np.asarray(drawn, np.int64)),
         vectorized=False,
         confidence_level=level,
-        n_resamples=resamples,
+        n_resamples=resamples or RESAMPLES,
         method="BCa",
         rng=np.random.default_rng(_SEED),
     ).confidence_interval
     return Interval(value, float(found.low), float(found.high))
 
 
-def bca_mean(values: ArrayLike, **options: float) -> Interval:
+def bca_mean(values: ArrayLike, *, resamples: int | None = None) -> Interval:
     """Return the mean of paired differences with its BCa interval."""
     given = np.asarray(values, np.float64)
-    return bca(given.size, lambda drawn: float(given[drawn].mean()), **options)  # type: ignore[arg-type]
+    return bca(given.size, lambda drawn: float(given[drawn].mean()), resamples=resamples)
 
 
 def t_interval(values: ArrayLike, *, level: float = LEVEL) -> Interval:

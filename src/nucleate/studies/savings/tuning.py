@@ -12,7 +12,14 @@ import numpy as np
 
 from nucleate.core import UserError
 from nucleate.corpora.storyworld import Split
-from nucleate.studies.savings.arms import arm_changes, arm_recipe, digest, needs_readings
+from nucleate.studies.savings.arms import (
+    AT,
+    arm_changes,
+    arm_recipe,
+    digest,
+    looked_up,
+    needs_readings,
+)
 from nucleate.studies.savings.bench import Bench
 from nucleate.studies.savings.jobs import Job, read_json, write_json
 from nucleate.studies.savings.paired import t_interval
@@ -137,13 +144,13 @@ class Tuner:
     def _start(self, arm: str) -> Setting:
         """Where a search in turns begins: at what the recipe says now, where it says so."""
         recipe = arm_recipe(self._workload, arm, self.chosen, seed=0).model_dump(mode="json")
+        _, times = arm_changes(self._workload, arm, self.chosen)
         start: Setting = {}
         for key, values in self._workload.arms[arm].tune.items():
-            at: Any = recipe
-            for part in key.split("."):
-                at = at.get(part) if isinstance(at, dict) else None
-            if at in values:
-                start[key] = at
+            timed = key.startswith(AT)
+            value = times.get(key.removeprefix(AT)) if timed else looked_up(recipe, key)
+            if value in values:
+                start[key] = value
         return start
 
     def jobs(self, arm: str, setting: Setting, seeds: Sequence[int]) -> list[Job]:
