@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from nucleate.core import Decision
+    from nucleate.store import Run
     from nucleate.train.control.replay import Replayed
 
 
@@ -20,40 +21,47 @@ def replay(
     from nucleate.store import Run
     from nucleate.train.control.replay import replay as derive
 
-    found = derive(Run.open(run))
+    opened = Run.open(run)
+    result = _data(opened, derive(opened))
     if as_json:
-        typer.echo(json.dumps([_data(each) for each in found], ensure_ascii=False))
+        import json
+
+        typer.echo(json.dumps(result, ensure_ascii=False, allow_nan=False))
     else:
-        for each in found:
-            typer.echo(_line(each))
-        same = sum(each.same for each in found)
-        typer.echo(f"{same} of {len(found)} decisions follow from the record")
-    if not all(each.same for each in found):
+        from nucleate.views.decisions import print_replay
+
+        print_replay(result)
+    if not result["same"]:
         raise typer.Exit(1)
 
 
-def _data(each: Replayed) -> dict[str, Any]:
-    shown = each.recorded or each.derived
-    assert shown is not None
+def _data(run: Run, found: list[Replayed]) -> dict[str, Any]:
+    """Return a replay as JSON types."""
+    named = {each.rule for pair in found for each in (pair.recorded, pair.derived) if each}
     return {
-        "rule": shown.rule,
-        "step": shown.step.step,
-        "tokens": shown.step.tokens,
-        "pulls": shown.pulls,
-        "evidence": shown.evidence,
-        "recorded": each.recorded is not None,
-        "derived": each.derived is not None,
-        "same": each.same,
+        "run": str(run.path),
+        "same": all(pair.same for pair in found),
+        "decisions": [
+            {
+                "same": pair.same,
+                "recorded": _decision(pair.recorded),
+                "derived": _decision(pair.derived),
+            }
+            for pair in found
+        ],
+        "silent": [
+            rule["name"] for rule in run.manifest.recipe["policy"] if rule["name"] not in named
+        ],
     }
 
 
-def _line(each: Replayed) -> str:
-    data = _data(each)
-    word = "same" if each.same else "differs" if each.recorded and each.derived else "missing"
-    pulls = ", ".join(f"{lever} → {to}" for lever, to in data["pulls"].items())
-    why = ", ".join(f"{key} {_short(value)}" for key, value in data["evidence"].items())
-    return f"{word:8} {data['tokens']:>12,} tokens  {data['rule']}: {pulls}  ({why})"
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _decision(decision: Decision | None) -> dict[str, Any] | None:
+    if decision is None:
+        return None
+    return {
+        "rule": decision.rule,
+        "step": decision.step.step,
+        "tokens": decision.step.tokens,
+        "pulls": decision.pulls,
+        "evidence": decision.evidence,
+    }
