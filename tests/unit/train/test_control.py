@@ -2,6 +2,8 @@
 
 import json
 import math
+import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -50,6 +52,12 @@ FLAT = [0.25, 0.27, 0.24, 0.26, 0.25]
         ({"transition": {"metric": "m"}}, [*FLAT, 0.30, 0.31], None),
         ({"transition": {"metric": "m", "direction": "down"}}, [*FLAT, 0.0, 0.0], 6),
         ({"transition": {"metric": "m"}}, FLAT * 10, None),
+        # (.25 + .45) / 2 is .1 above chance: 7.1 standard errors of .02 / √2
+        ({"transition": {"metric": "m", "from_chance": True}}, [0.25, 0.45, 0.5], 2),
+        ({"transition": {"metric": "m", "from_chance": True}}, [0.25, 0.3, 0.3], None),
+        ({"transition": {"metric": "m"}}, [0.25, 0.45, 0.5], None),
+        # once true it stays true, however the readings go on
+        ({"all": [{"tokens": 9000}, {"transition": {"metric": "m"}}]}, [*FLAT, *[0.6] * 5], 9),
         ({"all": [{"tokens": 2000}, {"above": {"metric": "m", "value": 0.2}}]}, [0.3] * 3, 2),
         ({"any": [{"tokens": 9000}, {"above": {"metric": "m", "value": 0.2}}]}, [0.3] * 3, 1),
     ],
@@ -98,8 +106,27 @@ def test_the_training_loss_is_the_mean_of_the_last_twenty_steps():
     assert fired == [36]  # 9 steps of 2 and 11 of 1: the first mean below 1.5
 
 
+def test_a_step_of_the_training_loss_is_a_transition_and_a_smooth_fall_is_none():
+    rng = random.Random(1)
+    noise = [0.05 * rng.gauss(0, 1) for _ in range(400)]
+
+    def fires(loss: Callable[[int], float]) -> list[tuple[int, int]]:
+        controller = Controller([rule({"transition": {"metric": "train.loss"}})])
+        found = []
+        for number in range(1, 401):
+            found += controller.step(Step(number, 256 * number), loss(number) + noise[number - 1])
+        return [(each.evidence["onset"] // 256, each.step.step) for each in found]
+
+    assert fires(lambda n: 5.0 - 0.5 * math.log10(n)) == []
+    assert fires(lambda n: 3.0 + (n > 250)) == []  # up is the wrong way
+    ((onset, step),) = fires(lambda n: 3.0 - (n > 250))
+    assert onset == 251
+    assert step <= 251 + 24  # holds for 14 steps, and is looked at every 8
+
+
 def test_a_restored_controller_decides_the_same():
     rules = [
+        rule({"transition": {"metric": "train.loss"}}, "z"),
         rule({"transition": {"metric": "m"}}, "a"),
         rule({"plateau": {"metric": "m", "decades": 0.1, "tolerance": 0.3}}, "b"),
         rule({"below": {"metric": "train.loss", "value": 0.7}}, "c"),
@@ -110,12 +137,12 @@ def test_a_restored_controller_decides_the_same():
 
     def feed(controller: Controller, number: int) -> list[Decision]:
         step = Step(number, round(1e4 * 10 ** (number / 40)))
-        found = controller.step(step, 2.0 - 0.02 * number)
+        found = controller.step(step, 2.0 - 0.02 * number - (number > 50))
         return found + controller.observe(step, [reading(values[number - 1])])
 
     whole = Controller(rules)
     expected = [feed(whole, number) for number in range(1, 81)]
-    assert sum(map(len, expected)) == 3
+    assert sorted(each.rule for found in expected for each in found) == ["a", "b", "c", "z"]
     for cut in range(0, 80, 7):
         first, second = Controller(rules), Controller(rules)
         begun = [feed(first, number) for number in range(1, cut + 1)]
@@ -127,6 +154,38 @@ def test_a_metric_that_no_probe_reads_is_refused_at_the_first_observation():
     controller = Controller([rule({"above": {"metric": "nothing", "value": 1}})])
     with pytest.raises(RecipeError, match=r"nothing.*one of m"):
         controller.observe(Step(1, 1), [reading(0.5)])
+
+
+@pytest.mark.parametrize(
+    ("when", "unit", "words"),
+    [
+        ({"saturated": {"metric": "m"}}, "nats", "no ceiling"),
+        ({"transition": {"metric": "m", "from_chance": True}}, "fraction", "no chance"),
+    ],
+)
+def test_a_condition_that_its_metric_cannot_meet_is_refused(when, unit, words):
+    controller = Controller([rule(when)])
+    with pytest.raises(RecipeError, match=words):
+        controller.observe(Step(1, 1), [Reading("m", 0.5, 0.1, 10, math.nan, unit)])
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        {"saturated": {"metric": "train.loss"}},
+        {"transition": {"metric": "train.loss", "sigmas": 3}},
+    ],
+)
+def test_settings_without_effect_on_the_training_loss_are_refused(when):
+    with pytest.raises(ValueError, match=r"no effect|no ceiling"):
+        rule(when)
+
+
+def test_standard_errors_that_are_unknown_are_not_taken_for_zero():
+    above = {"metric": "m", "value": 0.5, "se": 2}
+    assert fired_at({"above": above}, [0.9]) == 1
+    controller = Controller([rule({"above": above})])
+    assert not controller.observe(Step(1, 1), [reading(0.9, se=math.nan)])
 
 
 def test_the_same_rules_at_other_times():
@@ -202,8 +261,9 @@ def test_a_run_with_a_policy_stopped_anywhere_goes_on_bit_by_bit_and_can_be_repl
 def test_replay_tells_a_record_that_does_not_follow_from_the_readings(tmp_path):
     wish = with_policy()
     manifest = Manifest(name="x", recipe=wish.model_dump(mode="json"), environment={}, seeds={})
+    cause = {"condition": "tokens", "tokens": 0}
     with RunWriter.create(tmp_path / "r", manifest) as writer:
-        writer.decision(Decision(Step(0, 0), "begin", {"repeats": 0.5}, {"tokens": 0}))
+        writer.decision(Decision(Step(0, 0), "begin", {"repeats": 0.5}, cause))
         writer.decision(Decision(Step(9, 900), "end", {"repeats": 0.0}, {"deadline": 4000}))
     begin, end = replay(Run.open(tmp_path / "r"))
     assert begin.same

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from nucleate.core import Decision, Reading, RecipeError, Step
-from nucleate.detect.online import PlateauDetector
-from nucleate.train.control.rules import LOSS, Condition, Rule
-from nucleate.train.control.watcher import Evidence, Watcher, standstill_detector
-
-LOSS_STEPS = 20
-"""Optimiser steps whose mean loss counts as one reading of `train.loss`."""
+from nucleate.core import Decision, Reading, Step
+from nucleate.detect.online import Alarm, PlateauDetector
+from nucleate.train.control.fit import refuse_unfit
+from nucleate.train.control.losses import Losses
+from nucleate.train.control.rules import LOSS, Condition, Rule, Standstill
+from nucleate.train.control.watcher import (
+    Evidence,
+    Watcher,
+    beyond,
+    evidence,
+    standstill,
+    standstill_detector,
+)
 
 
 class Controller:
@@ -20,134 +26,155 @@ class Controller:
 
     Args:
         rules: The policy, in order; each rule fires at most once.
+
+    Attributes:
+        metrics: What the rules wait for.
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = tuple(rules)
-        self.metrics = set().union(*(rule.when.metrics for rule in rules))
+        self.metrics: set[str] = set().union(*(rule.when.metrics for rule in rules))
         self._watchers = {metric: Watcher(metric) for metric in sorted(self.metrics)}
+        steps = any(part.transition and part.transition.metric == LOSS for _, part in self._parts())
+        self._losses = Losses(steps)
         self._plateaus: dict[str, PlateauDetector] = {}
+        self._risen: dict[str, Evidence] = {}
         self._fired: dict[str, int] = {}
-        self._losses: list[float] = []
-        self._known = False
+        self._checked = False
 
     def step(self, step: Step, loss: float) -> list[Decision]:
         """Return what is decided after an optimiser step (before the first: Step 0, loss NaN)."""
-        if LOSS in self._watchers and math.isfinite(loss):
-            self._losses.append(loss)
-            if len(self._losses) == LOSS_STEPS:
-                mean = math.fsum(self._losses) / LOSS_STEPS
-                spread = math.fsum((each - mean) ** 2 for each in self._losses) / (LOSS_STEPS - 1)
-                se = math.sqrt(spread / LOSS_STEPS)
-                self._losses = []
-                self._take(LOSS, step, mean, se, math.nan)
+        if LOSS in self.metrics and math.isfinite(loss):
+            if alarm := self._losses.add(step.tokens, loss):
+                self._note_alarm(alarm)
+            if self._losses.full and (mean := self._losses.mean):
+                self._watchers[LOSS].add(step.tokens, *mean)
+                self._judge(LOSS)
         return self._decide(step)
 
     def observe(self, step: Step, readings: Iterable[Reading]) -> list[Decision]:
         """Return what is decided after an observation.
 
         Raises:
-            RecipeError: A rule waits for a metric that was not among the first readings.
+            RecipeError: A rule waits for something that the first readings do not hold.
         """
         taken = list(readings)
         if not taken:
             return []
-        self._refuse_unknown({reading.metric for reading in taken})
+        if not self._checked:
+            refuse_unfit(self._rules, taken)
+            self._checked = True
         for reading in taken:
             if reading.metric in self._watchers:
-                self._take(reading.metric, step, reading.value, reading.se, reading.chance)
+                self._watchers[reading.metric].take(step.tokens, reading)
+                self._judge(reading.metric)
         return self._decide(step)
 
-    def _take(self, metric: str, step: Step, value: float, se: float, chance: float) -> None:
-        self._watchers[metric].add(step.tokens, value, se, chance)
+    def _parts(self) -> Iterator[tuple[str, Condition]]:
         for rule in self._rules:
-            for number, part in enumerate(rule.when.parts()):
-                if part.plateau is not None and part.plateau.metric == metric:
-                    key = f"{rule.name}/{number}"
-                    if key not in self._plateaus:
-                        self._plateaus[key] = standstill_detector(part.plateau, chance)
-                    self._plateaus[key].update(step.tokens, value, None if math.isnan(se) else se)
+            yield from rule.keyed()
 
-    def _refuse_unknown(self, there: set[str]) -> None:
-        if self._known:
+    def _judge(self, metric: str) -> None:
+        """Let everything that waits for a metric look at its latest reading."""
+        for key, part in self._parts():
+            if part.plateau is not None and part.plateau.metric == metric:
+                self._judge_plateau(key, part.plateau)
+            elif part.transition is not None and part.transition.metric == metric != LOSS:
+                found = self._watchers[metric].rise(part.transition)
+                if found is not None:
+                    self._risen.setdefault(key, found)
+
+    def _judge_plateau(self, key: str, wish: Standstill) -> None:
+        watcher = self._watchers[wish.metric]
+        if watcher.last is None:
             return
-        self._known = True
-        for rule in self._rules:
-            for metric in sorted(rule.when.metrics - {LOSS} - there):
-                raise RecipeError(
-                    f"rule {rule.name!r} waits for a metric that no probe reads",
-                    where="policy",
-                    got=metric,
-                    expected=f"one of {', '.join(sorted(there))}",
-                )
+        tokens, value, se = watcher.last
+        if key not in self._plateaus:
+            self._plateaus[key] = standstill_detector(wish, watcher.chance, watcher.ceiling)
+        self._plateaus[key].update(tokens, value, None if math.isnan(se) else se)
+
+    def _note_alarm(self, alarm: Alarm) -> None:
+        for key, part in self._parts():
+            wish = part.transition
+            if wish is None or wish.metric != LOSS or wish.sign != alarm.direction:
+                continue
+            mean, se = self._losses.mean or (self._losses.latest[-1], math.nan)
+            self._risen.setdefault(
+                key,
+                {
+                    **evidence("transition", LOSS, round(alarm.position), mean, se),
+                    "onset": round(alarm.onset),
+                    "sds": alarm.size,
+                    "statistic": alarm.evidence,
+                    "threshold": self._losses.arl,
+                },
+            )
 
     def _decide(self, step: Step) -> list[Decision]:
         found = []
         for rule in self._rules:
             if rule.name in self._fired:
                 continue
-            evidence = self._holds(rule, rule.when, step, iter(range(1_000)))
-            if evidence is None and rule.by is not None and step.tokens >= rule.by:
-                evidence = {"deadline": rule.by}
-            if evidence is not None:
+            cause = self._holds(step, rule.keyed())
+            if cause is None and rule.by is not None and step.tokens >= rule.by:
+                last = {name: self._watchers[name].last for name in sorted(rule.when.metrics)}
+                values = {name: each[1] for name, each in last.items() if each}
+                cause = {"condition": "deadline", "deadline": True, "tokens": rule.by}
+                cause |= {"values": values} if values else {}
+            if cause is not None:
                 self._fired[rule.name] = step.tokens
-                found.append(Decision(step, rule.name, dict(rule.pull), evidence))
+                found.append(Decision(step, rule.name, dict(rule.pull), cause))
+        if found:
+            self._losses.pulled()
         return found
 
-    def _holds(self, rule: Rule, condition: Condition, step: Step, numbers: Any) -> Evidence | None:
-        """Return the evidence that a condition holds, None when it does not.
+    def _holds(self, step: Step, parts: Iterator[tuple[str, Condition]]) -> Evidence | None:
+        """Return the evidence that the next condition of a walk holds, None when it does not."""
+        key, when = next(parts)
+        if when.all:
+            found = [self._holds(step, parts) for _ in when.all]
+            return None if None in found else {"all": found}
+        if when.any:
+            found = [self._holds(step, parts) for _ in when.any]
+            return next(({"any": each} for each in found if each is not None), None)
+        return self._single(step, key, when)
 
-        `numbers` counts the parts of the rule's condition in the order of `Condition.parts`.
-        """
-        number = next(numbers)
-        if condition.all or condition.any:
-            parts = [
-                self._holds(rule, part, step, numbers) for part in condition.all or condition.any
-            ]
-            if condition.all:
-                return None if None in parts else {"all": parts}
-            return next(({"any": part} for part in parts if part is not None), None)
-        return self._single(rule, condition, step, number)
-
-    def _single(self, rule: Rule, when: Condition, step: Step, number: int) -> Evidence | None:
+    def _single(self, step: Step, key: str, when: Condition) -> Evidence | None:
         if when.tokens is not None:
-            return {"tokens": when.tokens} if step.tokens >= when.tokens else None
+            fine = step.tokens >= when.tokens
+            return {"condition": "tokens", "tokens": when.tokens} if fine else None
         if when.after is not None:
             since = self._fired.get(when.after.rule)
-            fine = since is not None and step.tokens >= since + when.after.tokens
-            return {"after": when.after.rule, "since": since} if fine else None
+            if since is None or step.tokens < since + when.after.tokens:
+                return None
+            wait = {"rule": when.after.rule, "since": since, "tokens": when.after.tokens}
+            return {"condition": "after", **wait}
         if when.plateau is not None:
-            return self._standstill(f"{rule.name}/{number}", when.plateau.metric)
+            detector = self._plateaus.get(key)
+            found = detector.plateau if detector else None
+            return standstill(when.plateau, found) if found else None
         if when.above is not None:
-            return self._watchers[when.above.metric].beyond(when.above, 1)
+            return beyond("above", when.above, self._last(when.above.metric, step))
         if when.below is not None:
-            return self._watchers[when.below.metric].beyond(when.below, -1)
+            return beyond("below", when.below, self._last(when.below.metric, step))
         if when.saturated is not None:
             return self._watchers[when.saturated.metric].saturated(when.saturated)
-        assert when.transition is not None
-        return self._watchers[when.transition.metric].rise(when.transition)
+        return self._risen.get(key)
 
-    def _standstill(self, key: str, metric: str) -> Evidence | None:
-        detector = self._plateaus.get(key)
-        plateau = detector.plateau if detector else None
-        if plateau is None:
-            return None
-        return {
-            "metric": metric,
-            "since": plateau.since,
-            "slope": plateau.slope,
-            "upper": plateau.upper,
-            "kind": plateau.kind,
-        }
+    def _last(self, metric: str, step: Step) -> tuple[int, float, float] | None:
+        if metric == LOSS:
+            return (step.tokens, *self._losses.mean) if self._losses.mean else None
+        return self._watchers[metric].last
 
     def state(self) -> dict[str, Any]:
         """Return everything as JSON types: a restored controller decides the same."""
         return {
             "watchers": {name: watcher.state() for name, watcher in self._watchers.items()},
+            "losses": self._losses.state(),
             "plateaus": {key: each.state_dict() for key, each in self._plateaus.items()},
+            "risen": dict(self._risen),
             "fired": dict(self._fired),
-            "losses": list(self._losses),
-            "known": self._known,
+            "checked": self._checked,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -155,8 +182,9 @@ class Controller:
         self._watchers = {
             name: Watcher.from_state(name, each) for name, each in state["watchers"].items()
         }
+        self._losses = Losses.from_state(state["losses"])
         self._plateaus = {
             key: PlateauDetector.from_state(each) for key, each in state["plateaus"].items()
         }
-        self._fired, self._losses = dict(state["fired"]), list(state["losses"])
-        self._known = state["known"]
+        self._risen, self._fired = dict(state["risen"]), dict(state["fired"])
+        self._checked = state["checked"]

@@ -15,6 +15,9 @@ LOSS = "train.loss"
 Setting = bool | int | float | str
 
 
+Direction = Literal["up", "down"] | None
+
+
 class Threshold(Settings):
     """A metric stands beyond a value, by `se` standard errors of its own."""
 
@@ -24,19 +27,37 @@ class Threshold(Settings):
 
 
 class Rise(Settings):
-    """A metric has left the plateau on which its earlier readings stood.
+    """A metric has left the plateau on which its earlier readings stood; once true, it stays so.
+
+    Of `train.loss`, whose readings are dense, `nucleate.detect.OnlineDetector` says so; `sigmas`,
+    `least` and `from_chance` are for probes.
 
     Attributes:
-        direction: Where it leaves to.
+        direction: Where it leaves to; by default down for `train.loss`, else up.
         sigmas: By how many standard errors the last two readings must differ from those before.
         least: And by at least this share of the way from chance to 1 (of the value itself where
-            there is no chance).
+            the metric has no such range).
+        from_chance: It must leave the value of a model that knows nothing; then no readings
+            before the change are needed.
     """
 
     metric: str
-    direction: Literal["up", "down"] = "up"
+    direction: Direction = None
     sigmas: float = Field(default=4.0, gt=0)
     least: float = Field(default=0.1, ge=0)
+    from_chance: bool = False
+
+    @property
+    def sign(self) -> int:
+        """1 for up, -1 for down."""
+        return _sign(self.direction, self.metric)
+
+    @model_validator(mode="after")
+    def _has_effect(self) -> Rise:
+        plain = Rise.model_construct(metric=self.metric, direction=self.direction)
+        if self.metric == LOSS and self != plain:
+            raise ValueError(f"sigmas, least and from_chance have no effect on {LOSS}")
+        return self
 
 
 class Standstill(Settings):
@@ -45,20 +66,40 @@ class Standstill(Settings):
     Attributes:
         decades: For how long, in decades of tokens.
         tolerance: Slower than this per decade, in the metric's unit, counts as none.
-        direction: Where progress leads.
+        direction: Where progress leads; by default down for `train.loss`, else up.
     """
 
     metric: str
     decades: float = Field(default=0.2, gt=0)
-    tolerance: float = Field(default=0.1, gt=0)
-    direction: Literal["up", "down"] = "up"
+    tolerance: float = Field(default=0.5, gt=0)
+    direction: Direction = None
+
+    @property
+    def sign(self) -> int:
+        """1 for up, -1 for down."""
+        return _sign(self.direction, self.metric)
 
 
 class Saturation(Settings):
-    """The last two readings of a metric stand this far up from chance to 1."""
+    """The last two readings of a metric stand this far up from chance to 1.
+
+    What is left above is less than the tolerance of any plateau, so that standing there is no
+    progress as well.
+    """
 
     metric: str
     share: float = Field(default=0.95, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _has_ceiling(self) -> Saturation:
+        if self.metric == LOSS:
+            raise ValueError(f"{LOSS} has no ceiling to be saturated at")
+        return self
+
+
+def _sign(direction: Direction, metric: str) -> int:
+    down = direction == "down" or (direction is None and metric == LOSS)
+    return -1 if down else 1
 
 
 class After(Settings):
@@ -70,6 +111,8 @@ class After(Settings):
 
 class Condition(Settings):
     """One condition; exactly one key is given.
+
+    `above` and `below` of `train.loss` judge the mean of the last 20 steps.
 
     Attributes:
         tokens: So many tokens have been trained on; 0 is before the first step.
@@ -99,19 +142,20 @@ class Condition(Settings):
         return [name for name in KEYS if getattr(self, name) not in (None, ())]
 
     def parts(self) -> Iterator[Condition]:
-        """Walk through this condition and all inside it."""
+        """Walk through this condition and all inside it, the outer before the inner."""
         yield self
         for part in (*self.all, *self.any):
             yield from part.parts()
 
     @property
+    def about(self) -> Threshold | Rise | Standstill | Saturation | None:
+        """What it says of a metric, itself and not by its parts."""
+        return self.transition or self.plateau or self.above or self.below or self.saturated
+
+    @property
     def metrics(self) -> set[str]:
         """Metrics that it waits for."""
-        named = (
-            part.transition or part.plateau or part.above or part.below or part.saturated
-            for part in self.parts()
-        )
-        return {each.metric for each in named if each is not None}
+        return {part.about.metric for part in self.parts() if part.about is not None}
 
 
 KEYS = tuple(Condition.model_fields)
@@ -131,6 +175,11 @@ class Rule(Settings):
     when: Condition
     by: int | None = Field(default=None, ge=0)
     pull: dict[str, Setting] = Field(min_length=1)
+
+    def keyed(self) -> Iterator[tuple[str, Condition]]:
+        """Walk through the parts of its condition, each with a name of its own."""
+        for number, part in enumerate(self.when.parts()):
+            yield f"{self.name}/{number}", part
 
 
 def problems(rules: tuple[Rule, ...]) -> Iterator[str]:
