@@ -45,11 +45,12 @@ def study(
             typer.echo(text)
 
     pool = _workers(workers or os.cpu_count() or 1, ray)
-    conductor = Conductor(settings, folder, pool, say, first=first)
+    command = ["nucleate", *sys.argv[1:]]
+    conductor = Conductor(settings, folder, pool, say, first=first, command=command)
     try:
         result = _conduct(conductor, stage)
     except KeyboardInterrupt:
-        raise Interrupted(shlex.join(["nucleate", *sys.argv[1:]])) from None
+        raise Interrupted(shlex.join(command)) from None
     if result is not None:
         _show(result, folder, as_json)
 
@@ -78,11 +79,14 @@ def _workers(number: int, ray: bool) -> Workers:
 
 
 def _show(result: dict[str, Any], folder: Path, as_json: bool) -> None:
+    from nucleate.views.savings.page import write_page
+    from nucleate.views.savings.terminal import savings_summary
+
+    name = "study.html" if result["frozen"] else "preview.html"
+    page = write_page(result, folder / name)
     if as_json:
         import json
 
         typer.echo(json.dumps(result, ensure_ascii=False, allow_nan=False))
         return
-    from nucleate.views.savings_terminal import savings_summary
-
-    savings_summary(result)
+    savings_summary(result, page=str(page))

@@ -30,6 +30,7 @@ from nucleate.studies.savings.saving import (
 from nucleate.studies.savings.settings import Study, Workload
 
 Array = NDArray[np.float64]
+SCHEMA = "nucleate.savings/1"
 RUNS = (1, 10, 100)
 """Over how many runs the cost of tuning is spread."""
 
@@ -91,7 +92,11 @@ class Table:
 
 
 def analyse(
-    study: Study, round_: Round, frozen: Mapping[str, Any] | None, workloads: Mapping[str, Any]
+    study: Study,
+    round_: Round,
+    frozen: Mapping[str, Any] | None,
+    workloads: Mapping[str, Any],
+    command: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Work out everything that a study says.
 
@@ -101,6 +106,7 @@ def analyse(
         frozen: What was frozen; None for a preview.
         workloads: Of each workload its ``records``, ``reference`` tokens, ``tuning``, ``check`` and
             ``audit``.
+        command: What was typed to get here.
     """
     found = {}
     for name, parts in workloads.items():
@@ -115,7 +121,9 @@ def analyse(
     adjusted = holm(p_values)
     return plain(
         {
+            "schema": SCHEMA,
             "name": study.name,
+            "command": list(command),
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "split": str(round_.split),
             "seeds": list(round_.seeds),
@@ -149,6 +157,9 @@ def _workload(table: Table, parts: Mapping[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] = {
         "quality": quality,
         "reference": table.reference,
+        "final_tokens": next(
+            (one.tokens for one in table.arm(study.baseline) if one.tokens), table.reference
+        ),
         "horizons": list(workload.horizons),
         "about": {name: _about(workload, name) for name in workload.arms},
         "frontier": _frontier(table, quality),
@@ -175,7 +186,12 @@ def _workload(table: Table, parts: Mapping[str, Any]) -> dict[str, Any]:
         except UserError as error:
             result["arms"][name] = {"problem": str(error)}
             continue
-        result["arms"][name] = _estimate(estimates[name])
+        runs = table.treated(name, quality)
+        result["arms"][name] = {
+            **_estimate(estimates[name]),
+            "costs": runs.costs,
+            "qualities": runs.qualities,
+        }
     for name, other in estimates.items():
         if name != study.treated and study.treated in estimates:
             number = len(other.log_ratios)

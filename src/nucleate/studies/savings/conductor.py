@@ -36,6 +36,7 @@ class Conductor:
         workers: Where runs are made.
         say: Told in one line what has happened.
         first: Look only at the first so many seeds.
+        command: What was typed to get here, for the page.
 
     Raises:
         UserError: `first` is none of the study's looks.
@@ -49,9 +50,10 @@ class Conductor:
         say: Callable[[str], None],
         *,
         first: int | None = None,
+        command: Sequence[str] = (),
     ) -> None:
         self.study, self.folder = study, folder
-        self._workers, self._say = workers, say
+        self._say, self._command = say, command
         self.bench = Bench(study, workers, say)
         if first is not None and first not in (*study.looks, len(study.seeds)):
             raise UserError(
@@ -235,4 +237,4 @@ class Conductor:
                 "check": read_json(self.folder / name / CHECK) or {},
                 "audit": read_json(self.folder / name / AUDIT) or {},
             }
-        return analyse(self.study, round_, frozen, workloads)
+        return analyse(self.study, round_, frozen, workloads, self._command)

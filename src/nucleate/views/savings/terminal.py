@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from nucleate.core.units import si
-from nucleate.views.savings_words import first_line, label, percent, quality_name, seen
+from nucleate.views.savings.words import first_line, label, percent, quality_name, seen, thirty
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +28,7 @@ def savings_summary(
     out = console or Console()
     out.print()
     out.print(Text(first_line(result), style="bold"), soft_wrap=True)
+    out.print(Text(thirty(result)), soft_wrap=True)
     out.print(Text(seen(result), style="dim"), soft_wrap=True)
     for name, workload in result["workloads"].items():
         out.print()
@@ -75,7 +75,7 @@ def _floors(result: Mapping[str, Any], workload: Mapping[str, Any]) -> Table:
     for floor in workload["floors"]:
         numbers = [floor[key] for key in ("treated", "baseline", "bound", "margin")]
         shown = ["–" if not isinstance(v, (int, float)) else f"{v:.3f}" for v in numbers]
-        table.add_row(floor["name"], *shown, "holds" if floor["holds"] else "NOT SHOWN")
-    cost = si(workload["frontier"]["costs"][-1]) if workload["frontier"]["costs"] else "–"
-    table.caption = f"frontier up to {cost}FLOPs"
+        table.add_row(
+            quality_name(floor["name"]), *shown, "holds" if floor["holds"] else "NOT SHOWN"
+        )
     return table
