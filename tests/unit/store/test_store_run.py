@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from nucleate.core import Event, LedgerEntry, Level, Mark, Reading, RunFolderError, Step
+from nucleate.core import Decision, Event, LedgerEntry, Level, Mark, Reading, RunFolderError, Step
 from nucleate.store import Manifest, Run, RunWriter
 
 
@@ -39,12 +39,15 @@ def test_everything_comes_back(path):
     full = accuracy(0.75, se=0.02, n=3, chance=0.5, unit="fraction", items=(1.0, 0.0, math.nan))
     bare = Reading("loss.held_out.nats", math.inf)
     event = Event(at(2), "warning", "tab\tnew\nline “quotes” \u2028")
+    cause = {"all": [{"tokens": 9}, {"metric": "m", "value": 0.1 + 0.2, "kind": "at chance"}]}
+    decision = Decision(at(2), "end", {"mixture": "dense", "rows": 8, "share": 0.5}, cause)
     entry = LedgerEntry("mlp", 1e15, math.nan, Mark.MEASURED)
     with RunWriter.create(path, manifest) as writer:
         writer.reading(at(1), full)
         writer.reading(at(1), bare)
         writer.loss(at(1), 3.1, math.nan)
         writer.event(event)
+        writer.decision(decision)
         writer.ledger([LedgerEntry("mlp", 1.0)])
         writer.ledger([entry])
         writer.finish("finished", at(2))
@@ -65,6 +68,7 @@ def test_everything_comes_back(path):
     assert run.losses() == ([at(1)], [3.1])
     assert math.isnan(run.grad_norms()[1][0])
     assert run.events() == [event]
+    assert run.decisions() == [decision]
     assert repr(run.ledger()) == repr([entry])
 
 
@@ -87,6 +91,7 @@ def test_a_later_attempt_supersedes_what_lies_beyond_its_start(path):
             writer.reading(at(step), accuracy(step))
             writer.loss(at(step), step, 1.0)
             writer.event(Event(at(step), "checkpoint", f"first {step}"))
+            writer.decision(Decision(at(step), f"first {step}", {}, {}))
         writer.reading(at(30), Reading("only.first.nats", 1.0))
     with RunWriter.resume(path, at(20)) as writer:
         assert writer.attempt == 2
@@ -94,11 +99,13 @@ def test_a_later_attempt_supersedes_what_lies_beyond_its_start(path):
             writer.reading(at(step), accuracy(-step))
             writer.loss(at(step), -step, 1.0)
             writer.event(Event(at(step), "checkpoint", f"second {step}"))
+            writer.decision(Decision(at(step), f"second {step}", {}, {}))
     run = Run.open(path)
     assert run.curves()["agreement.plain.accuracy"].values == (0, 10, 20, -30, -40)
     assert run.losses()[1] == [0, 10, 20, -30, -40]
     assert [event.text for event in run.events()][-2:] == ["second 30", "second 40"]
     assert len(run.events()) == 5
+    assert [each.rule for each in run.decisions()] == [event.text for event in run.events()]
     assert "only.first.nats" not in run.curves()
     assert [(attempt.number, attempt.start) for attempt in run.attempts()] == [
         (1, Step(0, 0)),

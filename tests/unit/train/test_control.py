@@ -271,6 +271,33 @@ def test_replay_tells_a_record_that_does_not_follow_from_the_readings(tmp_path):
     assert end.derived is None
 
 
+def test_a_rule_that_a_record_shows_twice_does_not_follow(tmp_path):
+    manifest = Manifest(name="x", recipe=with_policy().model_dump(mode="json"))
+    cause = {"condition": "tokens", "tokens": 0}
+    with RunWriter.create(tmp_path / "r", manifest) as writer:
+        for _ in range(2):
+            writer.decision(Decision(Step(0, 0), "begin", {"repeats": 0.5}, cause))
+    assert [each.same for each in replay(Run.open(tmp_path / "r"))] == [True, False]
+
+
+def test_replay_of_a_run_that_died_and_did_its_last_steps_again(tmp_path):
+    wish, folder = with_policy(), tmp_path / "r"
+    manifest = Manifest(name="x", recipe=wish.model_dump(mode="json"))
+    whole = run(wish, tmp_path / "whole")
+    late = Run.open(whole).decisions()[-1].step.step
+    with RunWriter.create(folder, manifest) as writer:
+        loop = Loop(wish, build_workload(wish), writer)
+        while loop.step.step < late + 1:  # dies after the last decision
+            if loop.step.step == late - 2:
+                loop.save()
+            loop.advance()
+    run(wish, folder, resume=True)
+    opened = Run.open(folder)
+    assert len(opened.attempts()) == 2
+    assert [d.rule for d in opened.decisions()] == ["begin", "end", "late"]
+    assert [each.same for each in replay(opened)] == [True] * 3
+
+
 def test_a_run_without_a_policy_cannot_be_replayed(tmp_path):
     manifest = Manifest(name="x", recipe={}, environment={}, seeds={})
     RunWriter.create(tmp_path / "r", manifest).close()

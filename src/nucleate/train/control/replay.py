@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from nucleate.core import Decision, Reading, Step, UserError
 from nucleate.core.settings import validate
@@ -30,13 +31,9 @@ class Replayed:
         a, b = self.recorded, self.derived
         if a is None or b is None:
             return False
-        return (a.step.step, a.step.tokens, a.rule, a.pulls, a.evidence) == (
-            b.step.step,
-            b.step.tokens,
-            b.rule,
-            b.pulls,
-            b.evidence,
-        )
+        place = (a.step.step, a.step.tokens) == (b.step.step, b.step.tokens)
+        words = (a.rule, a.pulls) == (b.rule, b.pulls)
+        return place and words and _alike(a.evidence, b.evidence)
 
 
 def replay(run: Run) -> list[Replayed]:
@@ -52,9 +49,9 @@ def replay(run: Run) -> list[Replayed]:
         )
     recipe = validate(Recipe, dict(run.manifest.recipe), where=where)
     derived = {each.rule: each for each in _derive(run, recipe)}
-    recorded = {each.rule: each for each in run.decisions()}
-    names = [*recorded, *(rule for rule in derived if rule not in recorded)]
-    return [Replayed(recorded.get(rule), derived.get(rule)) for rule in names]
+    # A rule that is recorded twice finds nothing derived the second time.
+    found = [Replayed(each, derived.pop(each.rule, None)) for each in run.decisions()]
+    return [*found, *(Replayed(None, each) for each in derived.values())]
 
 
 def _derive(run: Run, recipe: Recipe) -> list[Decision]:
@@ -67,3 +64,14 @@ def _derive(run: Run, recipe: Recipe) -> list[Decision]:
         found += controller.step(step, loss)
         found += controller.observe(step, taken.get(step.step, []))
     return found
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether evidence is the same but for rounding, which may differ between machines."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_alike(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(_alike, a, b))
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
+    return bool(a == b)

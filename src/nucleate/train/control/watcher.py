@@ -121,7 +121,7 @@ class Watcher:
 def evidence(condition: str, metric: str, tokens: int, value: float, se: float) -> Evidence:
     """Return what every condition on a metric tells: which, of what, and the latest reading."""
     found: Evidence = {"condition": condition, "metric": metric, "read_at": tokens, "value": value}
-    return found if math.isnan(se) else {**found, "se": se}
+    return {**found, "se": se} if math.isfinite(se) else found
 
 
 def beyond(
