@@ -49,6 +49,15 @@ METRIC_NAMES = {
 }
 """Plain words for the stems of the embedded suite; other metrics are named by their stem."""
 
+SET_NAMES = {
+    name.lower(): name
+    for name in (
+        "bAbI BLiMP CLAMS COMPS COPA HellaSwag LAMBADA MultiBLiMP OpenBookQA ParaRel PIQA "
+        "SocialIQA TurBLiMP WikiData Winograd Winogrande XCOPA"
+    ).split()
+} | {"arc_easy": "ARC easy", "arc_challenge": "ARC challenge", "story_cloze": "StoryCloze"}
+"""Item sets as their authors spell them."""
+
 SHARP = (Verdict.TRANSITION_CANDIDATE, Verdict.STEP_LIKE, Verdict.KINK)
 """Verdicts of curves that hold a change which a smooth trend cannot explain."""
 
@@ -83,11 +92,14 @@ def metric_name(metric: str) -> str:
     if place := re.fullmatch(r"(state\.\w+)_d(\d+)_(\d+|up)", stem):
         words = f"{place[2]}–{place[3]} words" if place[3] != "up" else f"{place[2]} words or more"
         return f"{metric_name(place[1] + '.')}, {words} later"
-    return METRIC_NAMES.get(stem, stem.replace(".", " · ").replace("_", " "))
+    parts = [SET_NAMES.get(part, part.replace("_", " ")) for part in stem.split(".")]
+    return METRIC_NAMES.get(stem, " · ".join(parts).replace("ngram", "n-gram"))
 
 
 def capital(sentence: str) -> str:
-    """Return the text with its first letter in upper case."""
+    """Return the text with its first letter in upper case, unless its first word has its own."""
+    if not sentence.split(" ")[0].islower():
+        return sentence
     return sentence[:1].upper() + sentence[1:]
 
 

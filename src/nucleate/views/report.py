@@ -19,14 +19,19 @@ from nucleate.views.frame import token_domain
 from nucleate.views.losschart import loss_chart
 from nucleate.views.panels import families, lane, panel
 from nucleate.views.rows import MOVED, by_metric, grouped, verdict_rows
+from nucleate.views.scan_scores import is_scan, score_rows, written
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
     from nucleate.store import Run
     from nucleate.views.analysis import Analysis
+    from nucleate.views.scan_scores import ScoreRow
 
 NAME = "report.html"
+
+NAMED = 12
+"""Metrics of one verdict that are named above the table before the rest is only counted."""
 
 
 def write_report(run_path: str | Path, out: str | Path | None = None) -> Path:
@@ -99,9 +104,12 @@ def _content(run: Run, found: Analysis) -> dict[str, Any]:
         "figures": _figures(run, found),
         "ladder": ladder(found),
         "rows": rows,
+        "several": any(len(curve.steps) > 1 for curve in curves),
+        "scores": _scores(run, found),
         "lanes": {id(row): lane(domain, row) for row in rows} if domain else {},
         "grouped": grouped(rows),
         "moved": MOVED,
+        "named": NAMED,
         "first": by_metric(rows),
         "unresolved": any(phase.name == "unresolved" for phase in found.phases),
         "levels": [str(level) for level in found.primary],
@@ -122,6 +130,18 @@ def _content(run: Run, found: Analysis) -> dict[str, Any]:
     }
 
 
+def _scores(run: Run, found: Analysis) -> list[tuple[ScoreRow, list[dict[str, str | bool]]]]:
+    """Return what a scanned series scores where it ends; everything where there is one reading."""
+    single = all(len(curve.steps) == 1 for curve in found.curves.values())
+    if not (is_scan(run) or single):
+        return []
+    return [
+        (row, [written(cell) for cell in row.cells])
+        for row in score_rows([run])
+        if row.primary or single
+    ]
+
+
 def _groups(found: Analysis, order: Sequence[str]) -> Mapping[str, list[tuple[Any, str]]]:
     """Return the panels by level."""
     out: dict[str, list[tuple[Any, str]]] = {}
@@ -133,7 +153,10 @@ def _groups(found: Analysis, order: Sequence[str]) -> Mapping[str, list[tuple[An
 def _figures(run: Run, found: Analysis) -> list[tuple[str, str]]:
     """Return the run's key figures as (name, value), those that are known."""
     last = found.last
-    out = [(found.axis, tokens(last.tokens))]
+    out = [(found.axis, tokens(last.tokens))] if last.tokens > 0 else []
+    if is_scan(run):
+        count = len({step.step for step, _ in run.readings()})
+        out.append(("checkpoint" if count == 1 else "checkpoints", str(count)))
     if last.flops:
         out.append(("FLOPs, modelled", si(last.flops)))
     if last.wall:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
@@ -14,7 +14,7 @@ from nucleate.views import svg
 from nucleate.views.frame import Series, axis_x, axis_y, chart, token_domain
 from nucleate.views.labels import level_name, number
 from nucleate.views.report import _environment, _source, content_policy
-from nucleate.views.scan_scores import clear, score_rows, shown, shown_difference
+from nucleate.views.scan_scores import score_rows, written
 from nucleate.views.scan_terminal import axis_of, model_names
 
 if TYPE_CHECKING:
@@ -58,17 +58,13 @@ def render_comparison(runs: Sequence[Run], patterns: Sequence[str] = ()) -> str:
     return environment.get_template("scans.html.j2").render(
         names=list(enumerate(names)),
         colours=[f"m{number_ % MOST_COLOURS}" for number_ in range(len(runs))],
-        rows=[(row, [_cell(cell) for cell in row.cells]) for row in rows],
+        rows=[(row, [written(cell) for cell in row.cells]) for row in rows],
         charts=_charts(runs, names, [row.metric for row in rows if row.primary or patterns]),
         facts=[(name, _facts(run)) for name, run in zip(names, runs, strict=True)],
         style=style,
         script=script,
         policy=content_policy(style, script),
     )
-
-
-def _cell(cell: Any) -> dict[str, Any]:
-    return {"value": shown(cell), "difference": shown_difference(cell), "clear": clear(cell)}
 
 
 def _facts(run: Run) -> dict[str, str]:

@@ -54,6 +54,16 @@ class ScoreRow:
         plain = metric_name(self.metric)
         return plain if measure == "accuracy" else f"{plain} ({measure})"
 
+    @property
+    def level_index(self) -> int:
+        """Place of the level in the customary order."""
+        return level_rank(self.level)
+
+    @property
+    def items(self) -> int:
+        """How many items the first model that has the metric was asked."""
+        return next(cell.reading.n for cell in self.cells if cell)
+
 
 def is_scan(run: Run) -> bool:
     """Tell whether a run folder was written by a scan."""
@@ -144,12 +154,12 @@ def same_items(one: Run, other: Run) -> bool:
 
 
 def shown(cell: Cell | None) -> str:
-    """Write a cell: value ± 1.96 standard errors."""
+    """Write a cell: value ± 1.96 standard errors; no error where all items agree."""
     if cell is None:
         return "–"
     value = number(cell.reading.value)
     half = 1.96 * cell.reading.se
-    return f"{value} ±{number(half)}" if math.isfinite(half) else value
+    return f"{value} ±{number(half)}" if math.isfinite(half) and half > 0 else value
 
 
 def shown_difference(cell: Cell | None) -> str:
@@ -159,6 +169,11 @@ def shown_difference(cell: Cell | None) -> str:
     mean, error = cell.difference
     sign = "−" if mean < 0 else "+"
     return f"{sign}{number(abs(mean))} ±{number(1.96 * error)}"
+
+
+def written(cell: Cell | None) -> dict[str, str | bool]:
+    """Return a cell as the pages write it."""
+    return {"value": shown(cell), "difference": shown_difference(cell), "clear": clear(cell)}
 
 
 def clear(cell: Cell | None) -> bool:

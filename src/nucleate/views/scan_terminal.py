@@ -120,7 +120,6 @@ def scores_table(rows: Sequence[ScoreRow], names: Sequence[str]) -> Table:
         if row.level != level:
             level = row.level
             table.add_row(Text(level_name(level), style="dim italic"))
-        items = next(cell.reading.n for cell in row.cells if cell)
         cells = []
         for cell in row.cells:
             text = Text(shown(cell))
@@ -128,5 +127,5 @@ def scores_table(rows: Sequence[ScoreRow], names: Sequence[str]) -> Table:
                 text.append(f"\n{difference}", style="bold" if clear(cell) else "dim")
             cells.append(text)
         style = "bold" if row.primary else ""
-        table.add_row(Text(row.name, style=style), number(row.chance), str(items), *cells)
+        table.add_row(Text(row.name, style=style), number(row.chance), str(row.items), *cells)
     return table

@@ -48,6 +48,8 @@ def tell(
         return ("No readings have been taken yet, so there is nothing to tell.",)
     if all(found.verdict is Verdict.UNRESOLVED for found in told):
         most = max(len(curves[found.metric].steps) for found in told)
+        if most == 1:
+            return ("There is one reading of each metric: it shows a state, not a change.",)
         return (
             f"There are too few readings ({most}) to tell a sharp change from a smooth one.",
             f"{capital(_where_it_stands(tokens, status, axis))}.",

@@ -53,3 +53,9 @@ def test_levels_have_names_and_ranks():
     assert [labels.level_rank(str(level)) for level in Level] == list(range(len(Level)))
     assert all(labels.level_name(str(level)) for level in Level)
     assert labels.level_name("other_level") == "other level"
+
+
+def test_item_sets_are_spelt_as_their_authors_spell_them():
+    assert labels.metric_name("blimp.beyond_ngrams.accuracy") == "BLiMP · beyond n-grams"
+    assert labels.capital(labels.metric_name("babi.state_far.accuracy")) == "bAbI · state far"
+    assert labels.capital("causal consistency rose") == "Causal consistency rose"
