@@ -10,7 +10,7 @@ from scipy import optimize, stats
 
 from nucleate.core import UserError
 from nucleate.studies.savings.floors import Margins, floor, level_margin, loss_margin
-from nucleate.studies.savings.frontier import Frontier, isotonic
+from nucleate.studies.savings.frontier import Frontier, isotonic, log_costs_of_many
 from nucleate.studies.savings.looks import looks, spending
 from nucleate.studies.savings.paired import (
     bca_mean,
@@ -68,6 +68,16 @@ def test_interpolation_between_horizons_never_leaves_their_range() -> None:
     inside = [frontier.quality_at(c) for c in np.geomspace(COSTS[2], COSTS[3], 50)]
     assert min(inside) >= 0.11 - 1e-12
     assert max(inside) <= 0.8 + 1e-12
+
+
+def test_many_frontiers_at_once_are_the_same_frontiers() -> None:
+    rng = np.random.default_rng(8)
+    curves = LAW + 0.08 * rng.standard_normal((30, 6))  # many of them fall somewhere
+    asked = rng.uniform(0.1, 0.8, (30, 7))
+    singly = [
+        Frontier(COSTS, curve).log_costs(q)[0] for curve, q in zip(curves, asked, strict=True)
+    ]
+    assert log_costs_of_many(COSTS, curves, asked) == pytest.approx(np.array(singly), abs=1e-12)
 
 
 def test_isotonic_regression_agrees_with_scipy() -> None:

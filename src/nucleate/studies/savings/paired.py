@@ -29,7 +29,7 @@ class Interval:
 
 def bca(
     number: int,
-    statistic: Callable[[NDArray[np.int64]], float],
+    statistic: Callable[[NDArray[np.int64]], Array],
     *,
     level: float = LEVEL,
     resamples: int | None = None,
@@ -41,7 +41,7 @@ def bca(
 
     Args:
         number: How many seeds there are.
-        statistic: From the indices of the seeds drawn, shape ``(number,)``, to a number.
+        statistic: From the indices of the seeds drawn, shape ``(R, number)``, to ``(R,)`` numbers.
         level: Coverage.
         resamples: Bootstrap samples; `RESAMPLES` when left out.
 
@@ -50,16 +50,16 @@ def bca(
     from scipy import stats
 
     seeds = np.arange(number)
-    value = float(statistic(seeds))
-    alone = [statistic(np.delete(seeds, left_out)) for left_out in seeds] if number > 2 else []
-    if not alone or not math.isfinite(value):
+    value = float(statistic(seeds[None])[0])
+    if number < 3 or not math.isfinite(value):
         return Interval(value)
+    alone = statistic(np.array([np.delete(seeds, left_out) for left_out in seeds]))
     if np.ptp(alone) <= 1e-12 * max(1.0, abs(value)):  # no seed differs: BCa has no acceleration
         return Interval(value, value, value)
     found = stats.bootstrap(
         (seeds,),
-        lambda drawn: statistic(np.asarray(drawn, np.int64)),
-        vectorized=False,
+        lambda drawn, axis: statistic(np.atleast_2d(drawn)).reshape(drawn.shape[:-1]),
+        vectorized=True,
         confidence_level=level,
         n_resamples=resamples or RESAMPLES,
         method="BCa",
@@ -71,7 +71,7 @@ def bca(
 def bca_mean(values: ArrayLike, *, resamples: int | None = None) -> Interval:
     """Return the mean of paired differences with its BCa interval."""
     given = np.asarray(values, np.float64)
-    return bca(given.size, lambda drawn: float(given[drawn].mean()), resamples=resamples)
+    return bca(given.size, lambda drawn: given[drawn].mean(axis=-1), resamples=resamples)
 
 
 def t_interval(values: ArrayLike, *, level: float = LEVEL) -> Interval:

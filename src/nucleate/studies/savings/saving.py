@@ -14,7 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleate.core import UserError
-from nucleate.studies.savings.frontier import MIN_HORIZONS, Frontier, Place
+from nucleate.studies.savings.frontier import (
+    MIN_HORIZONS,
+    Frontier,
+    Place,
+    log_costs_of_many,
+)
 from nucleate.studies.savings.paired import (
     Interval,
     bca,
@@ -227,12 +232,19 @@ def _own_frontiers(
 
 
 class _Resampled:
-    """Mean log-ratio of some seeds against the frontier of the same seeds."""
+    """Mean log-ratio of some seeds against the frontier of the same seeds, for many resamples."""
 
     def __init__(self, baseline: Baseline, treated: Treated) -> None:
         self._baseline, self._treated = baseline, treated
 
-    def __call__(self, seeds: NDArray[np.int64]) -> float:
-        frontier = self._baseline.frontier(seeds)
-        logs, _ = frontier.log_costs(self._treated.qualities[seeds])
-        return float(np.mean(np.log(self._treated.costs[seeds]) - logs))
+    def __call__(self, seeds: NDArray[np.int64]) -> Array:
+        qualities, costs = self._treated.qualities[seeds], np.log(self._treated.costs[seeds])
+        if np.isfinite(self._baseline.qualities).all():
+            curves = self._baseline.qualities[seeds].mean(axis=1)
+            logs = log_costs_of_many(self._baseline.costs, curves, qualities)
+        else:  # which horizons there are depends on who was drawn
+            frontiers = [self._baseline.frontier(drawn) for drawn in seeds]
+            pairs = zip(frontiers, qualities, strict=True)
+            logs = np.array([frontier.log_costs(asked)[0] for frontier, asked in pairs])
+        means: Array = (costs - logs).mean(axis=-1)
+        return means
