@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -97,11 +97,30 @@ def _first_mistake(model: type[Settings], error: ValidationError, where: str) ->
 
 
 def _known_keys(model: type[Settings], location: tuple[int | str, ...]) -> list[str]:
-    current: Any = model
+    """Return the keys that are known where a mistake was found.
+
+    Args:
+        location: Keys, places in lists, and ``kind`` words where one of several models was meant.
+    """
+    models: list[type[BaseModel]] = [model]
     for part in location:
-        annotation = getattr(current, "model_fields", {}).get(str(part))
-        current = annotation.annotation if annotation else None
-    return sorted(getattr(current, "model_fields", {}))
+        fields = [each.model_fields[str(part)] for each in models if part in each.model_fields]
+        inside = [found for field in fields for found in _models_in(field.annotation)]
+        meant = [each for each in models if _kind(each) == part]
+        models = inside or meant or models
+    return sorted({key for each in models for key in each.model_fields})
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models that a type is made of: ``tuple[A | B, ...]`` → A, B."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for part in get_args(annotation) for found in _models_in(part)]
+
+
+def _kind(model: type[BaseModel]) -> Any:
+    field = model.model_fields.get("kind")
+    return field.default if field else None
 
 
 def _nearest(word: str, known: list[str]) -> str | None:

@@ -316,6 +316,14 @@ def test_a_run_without_a_policy_cannot_be_replayed(tmp_path):
             "earlier are none",
         ),
         ([POLICY[0], POLICY[0]], "two rules"),
+        (
+            [{"name": "a", "when": {"plateu": {"metric": "m"}}, "pull": {"repeats": 0}}],
+            "did you mean 'plateau'",
+        ),
+        (
+            [{"name": "a", "when": {"any": [{"tokns": 0}]}, "pull": {"repeats": 0}}],
+            "did you mean 'tokens'",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_policy_is_said(policy, words):
