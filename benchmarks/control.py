@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,7 +79,7 @@ def read(case: Case, rng: np.random.Generator) -> tuple[Numbers, float]:
     return values / ITEMS, place
 
 
-def fires(when: dict[str, object], values: Numbers) -> float:
+def fires(when: Mapping[str, object], values: Numbers) -> float:
     """Return where a rule with that condition fires, in decades; NaN where it does not."""
     rule = Rule.model_validate({"name": "rule", "when": when, "pull": {"lever": 1}})
     controller = Controller([rule])
@@ -91,7 +91,7 @@ def fires(when: dict[str, object], values: Numbers) -> float:
     return math.nan
 
 
-def measure(when: dict[str, object], cases: tuple[Case, ...], curves: int, seed: int) -> None:
+def measure(when: Mapping[str, object], cases: tuple[Case, ...], curves: int, seed: int) -> None:
     """Print for each case how often a condition held, and how far from where it came true."""
     print(f"\n`{when}`\n\n| curves | fired | too early | after, decades: median (5–95 %) |")
     print("|---|---|---|---|")
