@@ -45,6 +45,9 @@ class Listener(Protocol):
     def on_readings(self, step: Step, readings: list[Reading]) -> None:
         """Called after every observation."""
 
+    def on_decision(self, decision: Decision, done: str) -> None:
+        """Called after the levers of a decision have been pulled, with what that did."""
+
 
 class Loop:
     """One training run.
@@ -172,8 +175,10 @@ class Loop:
         """Record what was decided, and do it."""
         for decision in decisions:
             self.writer.decision(decision)
-            done = [self.pull(lever, to) for lever, to in decision.pulls.items()]
-            self.writer.event(Event(self.step, "decision", f"{decision.rule}: {'; '.join(done)}"))
+            done = "; ".join([self.pull(lever, to) for lever, to in decision.pulls.items()])
+            self.writer.event(Event(self.step, "decision", f"{decision.rule}: {done}"))
+            if self._listener:
+                self._listener.on_decision(decision, done)
 
     @property
     def ended(self) -> bool:

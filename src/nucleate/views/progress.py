@@ -7,8 +7,10 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from nucleate.core import Curve, Level, Reading, Step
+from nucleate.core import Curve, Decision, Level, Reading, Step
+from nucleate.core.units import tokens
 from nucleate.detect import level_score, running_phase
+from nucleate.views.decisions import pulled
 from nucleate.views.live import Progress
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class ProgressTracker:
         self._readings: dict[str, list[tuple[Step, Reading]]] = {}
         self._metric: dict[Level, str] = {}
         self._scores: dict[Level, float] = {}
-        self._phase = ""
+        self._phase = self._message = ""
         self._clock: deque[tuple[float, int]] = deque(maxlen=RECENT_STEPS)
         self._losses: list[tuple[float, float]] = []
         self._stride = 1
@@ -49,6 +51,8 @@ class ProgressTracker:
             by_step.setdefault(step, []).append(reading)
         for step in sorted(by_step, key=lambda step: step.tokens):
             self.on_readings(step, by_step[step])
+        for decision in run.decisions():
+            self.on_decision(decision, pulled(decision.pulls))
 
     def on_step(self, step: Step, loss: float) -> None:
         """Note a step's loss and show where the run stands."""
@@ -68,6 +72,7 @@ class ProgressTracker:
                 phase=self._phase,
                 scores=dict(self._scores),
                 losses=self._losses,
+                message=self._message,
             )
         )
 
@@ -84,6 +89,10 @@ class ProgressTracker:
         for level, metric in self._metric.items():
             self._scores[level] = float(level_score(curves[metric])[-1])
         self._phase = running_phase(curves, self._metric).name
+
+    def on_decision(self, decision: Decision, done: str) -> None:
+        """Show what was decided, until something else is."""
+        self._message = f"at {tokens(decision.step.tokens)} tokens, {decision.rule}: {done}"
 
     def _speed(self) -> float:
         (begin, first), (end, last) = self._clock[0], self._clock[-1]

@@ -10,6 +10,7 @@ import pytest
 
 from nucleate.core import Decision, Level, Reading, RecipeError, Step, UserError
 from nucleate.core.settings import validate
+from nucleate.core.units import tokens
 from nucleate.store import Manifest, Run, RunWriter
 from nucleate.train.control import Condition, Controller, Rule, fixed, shamed, yoked
 from nucleate.train.control.replay import replay
@@ -17,6 +18,8 @@ from nucleate.train.loop import Loop
 from nucleate.train.recipe import Recipe
 from nucleate.train.session import run
 from nucleate.train.workload import build_workload
+from nucleate.views.live import Progress
+from nucleate.views.progress import ProgressTracker
 
 from .conftest import fingerprint, tiny
 
@@ -227,11 +230,19 @@ def with_policy(**changes: Any) -> Recipe:
 
 def test_a_run_with_a_policy_stopped_anywhere_goes_on_bit_by_bit_and_can_be_replayed(tmp_path):
     wish = with_policy()
-    run(wish, tmp_path / "whole")
+    shown: list[Progress] = []
+    run(wish, tmp_path / "whole", listener=ProgressTracker(shown.append))
     whole = Run.open(tmp_path / "whole")
     expected = whole.decisions()
     assert [decision.rule for decision in expected] == ["begin", "end", "late"]
     assert all(each.same for each in replay(whole))
+    told = [event.text for event in whole.events() if event.kind == "decision"]
+    assert shown[-1].message == f"at {tokens(expected[-1].step.tokens)} tokens, {told[-1]}"
+    again: list[Progress] = []
+    tracker = ProgressTracker(again.append)
+    tracker.start_from(whole)
+    tracker.on_step(expected[-1].step, 1.0)
+    assert again[-1].message == f"at {tokens(expected[-1].step.tokens)} tokens, late: rows → 2"
     workload = build_workload(wish)
     manifest = Manifest(name="x", recipe=wish.model_dump(mode="json"), environment={}, seeds={})
     steps = expected[-1].step.step + 3
