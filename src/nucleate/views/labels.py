@@ -156,3 +156,9 @@ def measure_name(metric: str) -> str:
     return {"kl": "KL", "nll": "loss", "gap_nll": "loss gap"}.get(
         measure, measure.replace("_", " ")
     )
+
+
+def plain_name(metric: str) -> str:
+    """Return plain words for a metric; its measure follows unless it is the accuracy."""
+    measure, plain = measure_name(metric), metric_name(metric)
+    return plain if measure == "accuracy" else f"{plain} ({measure})"

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from nucleate.core import Curve
 from nucleate.views import svg
 from nucleate.views.frame import Series, axis_x, axis_y, chart, token_domain
-from nucleate.views.labels import level_name, number
+from nucleate.views.labels import number, plain_name
 from nucleate.views.report import _environment, _source, content_policy
 from nucleate.views.scan_scores import score_rows, written
 from nucleate.views.scan_terminal import axis_of, model_names
@@ -20,7 +20,7 @@ from nucleate.views.scan_terminal import axis_of, model_names
 if TYPE_CHECKING:
     from nucleate.store import Run
 
-WIDTH, HEIGHT, LEFT, RIGHT = 520.0, 260.0, 40.0, 12.0
+WIDTH, HEIGHT, LEFT, RIGHT = 340.0, 190.0, 34.0, 10.0
 MOST_COLOURS = 8
 
 
@@ -57,6 +57,7 @@ def render_comparison(runs: Sequence[Run], patterns: Sequence[str] = ()) -> str:
     names = model_names(runs)
     return environment.get_template("scans.html.j2").render(
         names=list(enumerate(names)),
+        axis=axis_of(runs[0]),
         colours=[f"m{number_ % MOST_COLOURS}" for number_ in range(len(runs))],
         rows=[(row, [written(cell) for cell in row.cells]) for row in rows],
         charts=_charts(runs, names, [row.metric for row in rows if row.primary or patterns]),
@@ -81,8 +82,8 @@ def _facts(run: Run) -> dict[str, str]:
 
 def _charts(
     runs: Sequence[Run], names: Sequence[str], metrics: Sequence[str]
-) -> list[tuple[str, Markup]]:
-    """Return a chart of each metric of which any model has a curve."""
+) -> list[tuple[str, str, Markup]]:
+    """Return level, name and chart of each metric of which any model has a curve."""
     curves = [run.curves() for run in runs]
     axes = [axis_of(run) for run in runs]
     if len(set(axes)) > 1:
@@ -92,7 +93,8 @@ def _charts(
         own = [(n, each[metric]) for n, each in enumerate(curves) if metric in each]
         drawn = _chart(own, names, axes[0], metric)
         if drawn:
-            out.append((f"{level_name(str(own[0][1].level))}: {metric}", drawn))
+            level = str(own[0][1].level)
+            out.append((level, plain_name(metric), drawn))
     return out
 
 
@@ -108,7 +110,10 @@ def _chart(
     low, high = (0.0, 1.0) if fraction else (min(values), max(values))
     pad = 0.0 if fraction else 0.05 * (high - low) or 0.5
     y = svg.Scale(low - pad, high + pad, HEIGHT - 30.0, 14.0)
-    parts = [axis_x(x, y.start, y.end, 5), axis_y(y, LEFT, WIDTH - RIGHT, y.ticks(4), digits=2)]
+    parts = [axis_x(x, y.start, y.end, 3), axis_y(y, LEFT, WIDTH - RIGHT, y.ticks(3), digits=2)]
+    chance = own[0][1].chance
+    if math.isfinite(chance) and y.clip(chance) == y(chance):
+        parts.append(svg.line(LEFT, y(chance), WIDTH - RIGHT, y(chance), class_="chance"))
     series = []
     for n, curve in own:
         kept = [
@@ -120,7 +125,7 @@ def _chart(
         xs, ys = [x(t) for t, _ in kept], [y(v) for _, v in kept]
         parts.append(svg.path(xs, ys, class_=f"line {colour}"))
         parts += [
-            svg.tag("circle", cx=a, cy=b, r=2.5, class_=f"dot {colour}")
+            svg.tag("circle", cx=a, cy=b, r=3.25, class_=f"dot {colour}")
             for a, b in zip(xs, ys, strict=True)
         ]
         said = [number(v) for _, v in kept]

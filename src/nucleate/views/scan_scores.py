@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nucleate.core import Reading, Step
-from nucleate.views.labels import level_rank, measure_name, metric_name, number, stem_of
+from nucleate.core import Reading, Step, measure_of
+from nucleate.views.labels import level_rank, number, plain_name, stem_of
 
 if TYPE_CHECKING:
     from nucleate.store import Run
 
 BESIDE = ("accuracy", "acc_norm", "recall", "score")
 """Measures that stand for a stem, the first that was measured; else whichever comes first."""
+
+QUESTIONS = ("suite", "sets", "texts")
+"""What two scans must share for a metric of one name to ask the same of both."""
+
+PER_TOKEN = ("nll", "gap_nll", "kl")
+"""Measures per token, which models of different tokenizers do not share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +56,7 @@ class ScoreRow:
     @property
     def name(self) -> str:
         """Plain words for the metric; an accuracy goes without saying."""
-        measure = measure_name(self.metric)
-        plain = metric_name(self.metric)
-        return plain if measure == "accuracy" else f"{plain} ({measure})"
+        return plain_name(self.metric)
 
     @property
     def level_index(self) -> int:
@@ -131,10 +135,11 @@ def _difference(
     """Return the difference to the first model and its standard error.
 
     Over the same items it is paired, item by item; items of one document are then taken as
-    independent. Otherwise the errors of both models add up, which is never too narrow.
+    independent. Otherwise the errors of both models add up, which is never too narrow. There is
+    none between answers to different questions, nor between losses per token of different tokens.
     """
     first, own = cells[0], cells[number_]
-    if number_ == 0 or first is None or own is None:
+    if number_ == 0 or first is None or own is None or not _comparable(metric, runs, number_):
         return None
     plain = own[1].value - first[1].value, math.hypot(own[1].se, first[1].se)
     if not math.isfinite(plain[0]) or not same_items(runs[0], runs[number_]):
@@ -147,9 +152,17 @@ def _difference(
     return float(gap.mean()), float(gap.std(ddof=1) / math.sqrt(gap.size))
 
 
+def _comparable(metric: str, runs: Sequence[Run], number_: int) -> bool:
+    """Tell whether a metric of a model means the same as that of the first one."""
+    if measure_of(metric) in PER_TOKEN:
+        return same_items(runs[0], runs[number_])
+    first, own = (runs[n].manifest.recipe for n in (0, number_))
+    return all(first.get(key) == own.get(key) for key in QUESTIONS)
+
+
 def same_items(one: Run, other: Run) -> bool:
     """Tell whether two scans asked the very same tokens: same suite, items and tokenizer."""
-    keys = ("suite", "items", "seed", "levels", "data", "texts", "context", "asked", "content")
+    keys = (*QUESTIONS, "data", "items", "seed", "levels", "context", "asked", "content")
     return all(one.manifest.recipe.get(k) == other.manifest.recipe.get(k) for k in keys)
 
 

@@ -1,0 +1,75 @@
+"""Differences between scanned models: only where the same was asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nucleate.core import Level, Reading, Step
+from nucleate.store import Manifest, Run, RunWriter
+from nucleate.views.scan_page import render_comparison
+from nucleate.views.scan_scores import score_rows
+
+
+def scanned(path: Path, values: tuple[float, float], **recipe: object) -> Run:
+    """A scan of one checkpoint: an accuracy, each item right or wrong, and a loss per token."""
+    ask = {"scan": path.name, "suite": "coherence", "content": "same", **recipe}
+    accuracy, loss = values
+    items = tuple(float(n < 10 * accuracy) for n in range(10))
+    with RunWriter.create(path, Manifest(path.name, ask, {}, {})) as writer:
+        for reading in (
+            Reading("copa.accuracy", accuracy, 0.1, 10, 0.5, "fraction", Level.SEMANTICS, items),
+            Reading("loss.held_out.nll", loss, 0.2, 10, unit="nats", level=Level.COOCCURRENCE),
+        ):
+            writer.reading(Step(1, 1000), reading)
+    return Run.open(path)
+
+
+def differences(first: Run, second: Run) -> dict[str, float | None]:
+    """The second model's difference to the first, by metric."""
+    out: dict[str, float | None] = {}
+    for row in score_rows([first, second], ["*"]):
+        cell = row.cells[1]
+        assert cell is not None
+        out[row.metric] = cell.difference[0] if cell.difference else None
+    return out
+
+
+@pytest.mark.parametrize(
+    ("recipe", "accuracy", "loss"),
+    [
+        ({}, -0.2, 0.5),
+        ({"content": "other tokens"}, -0.2, None),  # nats per token of other tokens
+        ({"suite": "text"}, None, None),
+        ({"data": "elsewhere"}, -0.2, None),
+        ({"texts": ["a.txt"]}, None, None),
+    ],
+)
+def test_a_difference_is_told_where_the_same_was_asked(
+    tmp_path: Path, recipe: dict[str, object], accuracy: float | None, loss: float | None
+) -> None:
+    first = scanned(tmp_path / "a", (0.8, 1.5))
+    second = scanned(tmp_path / "b", (0.6, 2.0), **recipe)
+    found = differences(first, second)
+    assert found["copa.accuracy"] == pytest.approx(accuracy)
+    assert found["loss.held_out.nll"] == pytest.approx(loss)
+
+
+def test_the_page_names_axis_chance_and_metrics_in_words(tmp_path: Path) -> None:
+    runs = []
+    for name in ("a", "b"):
+        ask = {"scan": name, "suite": "coherence", "axis": "step"}
+        manifest = Manifest(name, ask, {}, {}, primary={"syntax": "blimp.beyond_ngrams"})
+        with RunWriter.create(tmp_path / name, manifest) as writer:
+            for step in (10, 100):
+                reading = Reading(
+                    "blimp.beyond_ngrams.accuracy", 0.6, 0.1, 9, 0.5, "fraction", Level.SYNTAX
+                )
+                writer.reading(Step(step, step), reading)
+        runs.append(Run.open(tmp_path / name))
+    page = render_comparison(runs)
+    assert "<h4>BLiMP · beyond n-grams</h4>" in page
+    assert "a log axis of training steps" in page
+    assert page.count('class="chance"') == 1
+    assert page.count("<circle") == 4
