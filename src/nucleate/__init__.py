@@ -13,17 +13,19 @@ if TYPE_CHECKING:
     from nucleate.observe.scan import scan
     from nucleate.observe.watch import watch
     from nucleate.store import Run
+    from nucleate.studies.compare import compare
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Run": "nucleate.store",
+    "compare": "nucleate.studies.compare",
     "scan": "nucleate.observe.scan",
     "transitions": "nucleate.detect",
     "watch": "nucleate.observe.watch",
 }
 
-__all__ = ["Run", "__version__", "scan", "transitions", "watch"]
+__all__ = ["Run", "__version__", "compare", "scan", "transitions", "watch"]
 
 
 def __getattr__(name: str) -> Any:

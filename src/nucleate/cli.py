@@ -15,7 +15,7 @@ from nucleate.bridges.lm_eval.commands import commands as suite_commands
 from nucleate.cli_cost import cost
 from nucleate.cli_replay import replay
 from nucleate.cli_scan import Interrupted, scan
-from nucleate.cli_study import study
+from nucleate.cli_study import compare, study
 
 if TYPE_CHECKING:
     from nucleate.train.recipe import Recipe
@@ -234,6 +234,7 @@ def detect(
 
 app.command()(scan)
 app.command()(study)
+app.command()(compare)
 app.command()(replay)
 app.command()(cost)
 

@@ -90,3 +90,34 @@ def _show(result: dict[str, Any], folder: Path, as_json: bool) -> None:
         typer.echo(json.dumps(result, ensure_ascii=False, allow_nan=False))
         return
     savings_summary(result, page=str(page))
+
+
+def compare(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="BASE… TREATED…", help="Run folders of two recipes, any seeds."),
+    ],
+    treated: Annotated[
+        list[Path] | None,
+        typer.Option("--treated", help="Run folders of the second way; all others are the base."),
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(metavar="PATTERN", help="Compare these metrics: 'state.*'.")
+    ] = None,
+    quality: Annotated[
+        str, typer.Option(metavar="METRIC", help="What is held equal for a saving.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Compare two ways of training, seed by seed; with five lengths of the base, a saving."""
+    from nucleate.studies.compare import compare as compared
+
+    found = compared(runs, treated or [], metrics=metric or [], quality=quality)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(found, ensure_ascii=False, allow_nan=False))
+        return
+    from nucleate.views.savings.compared import print_comparison
+
+    print_comparison(found)

@@ -119,7 +119,7 @@ def analyse(
         if "p" in one["arms"].get(study.treated, {})
     }
     adjusted = holm(p_values)
-    return plain(
+    result: dict[str, Any] = plain(
         {
             "schema": SCHEMA,
             "name": study.name,
@@ -138,6 +138,7 @@ def analyse(
             "workloads": found,
         }
     )
+    return result
 
 
 def _frozen(frozen: Mapping[str, Any]) -> dict[str, Any]:

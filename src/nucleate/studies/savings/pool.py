@@ -82,14 +82,16 @@ class Processes:
         Raises:
             KeyboardInterrupt: Ctrl-C was pressed; tasks under way have ended.
         """
-        waiting, running = list(reversed(tasks)), {}
+        waiting = list(reversed(tasks))
+        running: dict[Any, tuple[str, Any]] = {}
         try:
             while waiting or running:
                 while waiting and len(running) < self.number:
                     task = waiting.pop()
                     process, end = _started(task)
                     running[end] = (task.key, process)
-                for end in wait(list(running)):
+                ends: list[Any] = wait(list(running))
+                for end in ends:
                     key, process = running.pop(end)
                     outcome = _received(key, end)
                     process.join()

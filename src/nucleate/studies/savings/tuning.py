@@ -122,6 +122,8 @@ class Tuner:
         if not math.isfinite(best[0]):
             raise UserError("no setting that was tried could be scored", where=f"arm {arm}")
         flops = sum(trial.flops for _, trial in trials)
+        if tuning.objective == "saving":  # its frontier was made for this too
+            flops += float(self.frontier(tuning.seeds).costs.sum()) * len(tuning.seeds)
         return {
             "chosen": best[1].setting,
             "budget": tuning.runs,
@@ -139,7 +141,7 @@ class Tuner:
     def _inherited(self, arm: str) -> float:
         """FLOPs of tuning the arms that this one takes values from."""
         line = self._workload.line(arm)[:-1]
-        return sum(self.results[one]["flops"] for one in line if one in self.results)
+        return sum(float(self.results[one]["flops"]) for one in line if one in self.results)
 
     def _start(self, arm: str) -> Setting:
         """Where a search in turns begins: at what the recipe says now, where it says so."""

@@ -1,0 +1,83 @@
+"""Two ways of training side by side, printed in a terminal: what differs, and how surely."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from nucleate.core.units import si, tokens
+from nucleate.views.labels import change, number, probability
+from nucleate.views.savings.words import amount, label
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+
+def print_comparison(found: Mapping[str, Any], console: Console | None = None) -> None:
+    """Print what `nucleate.compare` found.
+
+    Args:
+        found: Its result.
+        console: Where to print; standard output by default.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    out = console or Console()
+    seeds = ", ".join(map(str, found["seeds"]))
+    out.print()
+    out.print(Text(f"{len(found['seeds'])} paired seeds: {seeds}", style="bold"), soft_wrap=True)
+    for line in lines(found):
+        out.print(Text(line), soft_wrap=True)
+    out.print()
+    out.print(_table(found))
+    for path in found["left_out"]:
+        out.print(Text(f"left out, its seed is in one set only: {path}", style="yellow"))
+
+
+def lines(found: Mapping[str, Any]) -> list[str]:
+    """Return what is said of costs and of the saving, in sentences."""
+    cost = found["cost"]
+    spent = [sum(found["flops"][which]) / len(found["seeds"]) for which in ("base", "treated")]
+    length = [sum(found["tokens"][which]) / len(found["seeds"]) for which in ("base", "treated")]
+    said = [
+        f"cost: {si(spent[0])} FLOPs ({tokens(length[0])} tokens) → {si(spent[1])} FLOPs "
+        f"({tokens(length[1])} tokens), a ratio of {cost['value']:.3g} at whatever quality"
+    ]
+    saving = found["saving"]
+    if "problem" in saving:
+        said.append(f"saving: none can be given: {saving['problem']}")
+    else:
+        reach = f"{saving['missed']} missed, {saving['beyond']} beyond the frontier"
+        said.append(
+            f"at equal {found['quality']}: {amount(saving['saving']['value'])} "
+            f"({label(saving['saving'])}; {saving['how']}; {reach}; p {probability(saving['p'])})"
+        )
+        said.append(
+            "measured on the probes that the runs were watched with: no claim under the protocol"
+        )
+    return said
+
+
+def _table(found: Mapping[str, Any]) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("metric", "base", "treated", "difference", "95 %", "p", "Holm"):
+        table.add_column(column, justify="left" if column == "metric" else "right")
+    for row in found["rows"]:
+        interval = row["student"]
+        bounds = "–"
+        if interval["lo"] is not None:
+            bounds = f"{change(interval['lo'], '')} to {change(interval['hi'], '')}"
+        table.add_row(
+            row["metric"],
+            number(row["base"], 3),
+            number(row["treated"], 3),
+            change(row["bca"]["value"], ""),
+            bounds,
+            probability(row["p"]),
+            probability(row["holm"]),
+        )
+    return table
