@@ -125,6 +125,41 @@ STOPS = (
 )
 
 
+LOSSES: tuple[tuple[str, Callable[[int], float], int], ...] = (
+    ("3 nats throughout", lambda k: 3.0, 0),
+    ("power law", lambda k: 2 + 4 * k**-0.3, 0),
+    ("power law, .3 nats less from step 251", lambda k: 2 + 4 * k**-0.3 - 0.3 * (k > 250), 250),
+    ("power law, .1 nats less from step 251", lambda k: 2 + 4 * k**-0.3 - 0.1 * (k > 250), 250),
+)
+"""Training losses by step, and after which step they fall (0: never)."""
+
+
+def loss_fires(level: Callable[[int], float], correlation: float, seed: int) -> int | None:
+    """Return at which of 500 steps `transition` of the training loss fires; noise has sd .05."""
+    when = {"transition": {"metric": "train.loss"}}
+    controller = Controller([Rule.model_validate({"name": "r", "when": when, "pull": {"l": 1}})])
+    rng, noise = np.random.default_rng(seed), 0.0
+    for k in range(1, 501):
+        noise = correlation * noise + math.sqrt(1 - correlation**2) * rng.normal()
+        if controller.step(Step(k, 512 * k), level(k) + 0.05 * noise):
+            return k
+    return None
+
+
+def measure_losses(curves: int) -> None:
+    """Print how often a step of the training loss is called, and how many steps after it."""
+    print("\n`transition` of train.loss\n\n| loss | correlation | fired | after, steps |")
+    print("|---|---|---|---|")
+    for name, level, place in LOSSES:
+        for correlation in (0.0, 0.5):
+            found = [loss_fires(level, correlation, seed) for seed in range(curves)]
+            late = np.array([k - place for k in found if k is not None])
+            cell = "–"
+            if place and late.size:
+                cell = "{:.0f} ({:.0f} to {:.0f})".format(*np.quantile(late, [0.5, 0.05, 0.95]))
+            print(f"| {name} | {correlation} | {late.size} of {curves} | {cell} |")
+
+
 def main() -> None:
     """Measure the conditions that judge readings."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -147,6 +182,7 @@ def main() -> None:
         ({"saturated": {"metric": "m"}}, saturation),
     ):
         measure(when, cases, wish.curves, wish.seed)
+    measure_losses(wish.curves // 5)
 
 
 if __name__ == "__main__":
