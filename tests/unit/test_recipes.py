@@ -6,15 +6,30 @@ from pathlib import Path
 
 import pytest
 
+from nucleate.studies.savings.arms import arm_recipe
+from nucleate.studies.savings.settings import load_study
 from nucleate.train.presets import demo_recipe, text_recipe
 from nucleate.train.recipe import load_recipe
 
-RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+FILES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+STUDIES = [path for path in FILES if "\nworkloads:" in path.read_text()]
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path not in STUDIES], ids=lambda path: path.stem
+)
 def test_shipped_recipes_are_valid(path: Path) -> None:
     assert load_recipe(path).name == path.stem
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_shipped_studies_are_valid_in_every_arm(path: Path) -> None:
+    study = load_study(path)
+    assert study.name == path.stem
+    for workload in study.workloads.values():
+        for arm, settings in workload.arms.items():
+            if settings.timing in ("own", "fixed"):
+                assert arm_recipe(workload, arm, {}, seed=study.seeds[0]).name == arm
 
 
 def test_presets_follow_a_changed_length() -> None:
