@@ -39,7 +39,7 @@ def scan(
         typer.Option(
             metavar="NAME|TASK.yaml",
             help="coherence, text or story (by default what fits the series); or tasks of lm-eval: "
-            "a YAML file, a folder, a pattern. Tasks may be given several times.",
+            "a YAML file, a folder, a pattern in quotes. Tasks may be given several times.",
         ),
     ] = None,
     data: Annotated[

@@ -24,6 +24,9 @@ CHANGE_ALPHA = 0.005
 REPORTED = 0.01
 """Spikes and restarts are reported when noise alone makes them with less than this chance."""
 
+FLAT = 1e-9
+"""Range below which readings that are left without spikes are all the same, in units of scale."""
+
 CLEAR, EXPLAINED, SIDE = 5.0, 0.7, 4
 """See `left_start_for_good`; `SIDE` is the fewest readings on either side of the split."""
 
@@ -52,6 +55,9 @@ def _verdict(
     start, end = (series.centre + series.scale * float(trend.mean[i]) for i in (0, -1))
     if events.tested:
         return _sharp(series, events, metric, start, end)
+    if np.ptp(events.kept.y) < FLAT:
+        note = f"constant at {end:.4g}{_chance_note(series, chance)}{_spike_note(events)}"
+        return Assessment(metric, Verdict.SMOOTH, start=start, end=end, note=note)
     p_change = cache.change(events.kept.x).p_value(events.kept.y)
     if p_change > CHANGE_ALPHA and not left_start_for_good(events.kept):
         note = f"no change beyond noise{_chance_note(series, chance)}{_spike_note(events)}"

@@ -77,7 +77,15 @@ def analyse(run: Run, *, use_cache: bool = True) -> Analysis:
     found = phases(assessments, curves, primary, float(last.tokens)) if last.tokens else []
     claims = claim_table(found, curves, primary, float(last.tokens)) if found else []
     axis = "steps" if run.manifest.recipe.get("axis") == "step" else "tokens"
-    story = tell(curves, assessments, primary, tokens=last.tokens, status=status, axis=axis)
+    story = tell(
+        curves,
+        assessments,
+        primary,
+        tokens=last.tokens,
+        status=status,
+        axis=axis,
+        scan="scan" in run.manifest.recipe,
+    )
     return Analysis(
         name=run.manifest.name,
         status=status,

@@ -161,7 +161,8 @@ def _figures(run: Run, found: Analysis) -> list[tuple[str, str]]:
         out.append(("FLOPs, modelled", si(last.flops)))
     if last.wall:
         out.append(("time", seconds(last.wall)))
-        out.append(("tokens per second", si(last.tokens / last.wall)))
+        if not is_scan(run):
+            out.append(("tokens per second", si(last.tokens / last.wall)))
     share = costs(run.ledger()).probe_share
     if math.isfinite(share):
         out.append(("spent on probes", f"{share:.1%}"))

@@ -33,6 +33,7 @@ def tell(
     tokens: float,
     status: str,
     axis: str = "tokens",
+    scan: bool = False,
 ) -> tuple[str, ...]:
     """Return two sentences: the sharpest changes, then what was broad and what never came.
 
@@ -42,7 +43,9 @@ def tell(
         tokens: Length of the run so far.
         status: ``running``, ``finished`` or ``interrupted``.
         axis: What positions count: ``tokens`` or ``steps``.
+        scan: Whether this is a finished series that was scanned, not training.
     """
+    where = _where_it_stands(tokens, status, axis, scan)
     told = _told(curves, assessments, primary)
     if not told:
         return ("No readings have been taken yet, so there is nothing to tell.",)
@@ -52,12 +55,12 @@ def tell(
             return ("There is one reading of each metric: it shows a state, not a change.",)
         return (
             f"There are too few readings ({most}) to tell a sharp change from a smooth one.",
-            f"{capital(_where_it_stands(tokens, status, axis))}.",
+            f"{capital(where)}.",
         )
     sharp = _sharpest_first([found for found in told if found.verdict in SHARP])
     first = _sharp_sentence(sharp, curves, axis) if sharp else _nothing_sharp(assessments, told)
     rest = [found for found in told if found.verdict not in SHARP]
-    return first, _rest_sentence(rest, curves, tokens, status, axis)
+    return first, _rest_sentence(rest, curves, where)
 
 
 def _told(
@@ -134,13 +137,7 @@ def _nothing_sharp(assessments: Mapping[str, Assessment], told: Sequence[Assessm
     )
 
 
-def _rest_sentence(
-    rest: Sequence[Assessment],
-    curves: Mapping[str, Curve],
-    tokens: float,
-    status: str,
-    axis: str,
-) -> str:
+def _rest_sentence(rest: Sequence[Assessment], curves: Mapping[str, Curve], where: str) -> str:
     broad = [found for found in rest if found.verdict is Verdict.BROAD_RISE]
     artefacts = [found for found in rest if found.verdict is Verdict.METRIC_ARTEFACT]
     never = [found for found in rest if never_left_chance(curves[found.metric], found)]
@@ -158,22 +155,25 @@ def _rest_sentence(
         clauses.append(f"{_names(moving)} moved by more than the error bars without a verdict")
     if flat:
         clauses.append(f"no change is shown for {_names(flat)}")
-    when = f"when {_where_it_stands(tokens, status, axis)}"
     if never:
-        clauses.append(f"{_names(never)} had not left chance {when}")
+        clauses.append(f"{_names(never)} had not left chance when {where}")
         return capital("; ".join(clauses)) + "."
-    return capital("; ".join([*clauses, _where_it_stands(tokens, status, axis)])) + "."
+    return capital("; ".join([*clauses, where])) + "."
 
 
 def _broad_clause(broad: Sequence[Assessment]) -> str:
     parts = [
-        f"{_named(found.metric)} {_manner(found)} over {found.width:.2f} decades "
+        f"{_named(found.metric)} {_manner(found)} {_within(found.width)} "
         f"around {in_tokens(found.at)}"
         for found in broad[:MOST]
     ]
     if len(broad) > MOST:
         parts.append(f"{len(broad) - MOST} more metrics changed broadly")
     return _listed(parts)
+
+
+def _within(width: float) -> str:
+    return f"over {width:.2f} decades" if width >= 0.005 else "from one reading to the next"
 
 
 def _manner(found: Assessment) -> str:
@@ -184,7 +184,10 @@ def _manner(found: Assessment) -> str:
     return f"{verb} broadly" if found.width > MAX_WIDTH else f"{verb}, not shown to be sharp,"
 
 
-def _where_it_stands(tokens: float, status: str, axis: str) -> str:
+def _where_it_stands(tokens: float, status: str, axis: str, scan: bool) -> str:
+    if scan:
+        told = {"running": "the scan has come to", "interrupted": "the scan was interrupted at"}
+        return f"{told.get(status, 'the series ended at')} {in_tokens(tokens)} {axis}"
     return f"training {_ended(status)} {in_tokens(tokens)} {axis}"
 
 

@@ -137,6 +137,16 @@ def test_constant_and_flat_curves_are_smooth_and_never_left_chance(toy, rng):
     assert "never left chance" not in away.note
 
 
+def test_a_curve_that_is_constant_but_for_spikes_is_no_broad_change():
+    """An accuracy of 64 items that one more is answered rightly of, twice, and no more."""
+    tokens = np.logspace(4.6, 5.3, 10)
+    values = np.full(10, 7 / 64)
+    values[[4, 9]] = 8 / 64
+    found = assess(tokens, values, np.full(10, 0.04), chance=0.1)
+    assert found.verdict is Verdict.SMOOTH
+    assert "constant at 0.1094" in found.note
+
+
 def test_few_readings_are_unresolved(toy):
     found = assess(toy.tokens[:7], np.arange(7.0))
     assert found.verdict is Verdict.UNRESOLVED

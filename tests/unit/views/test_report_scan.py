@@ -51,6 +51,8 @@ def test_a_series_shows_what_stands_for_each_level_where_it_ends(tmp_path: Path)
     assert ">1.00<" in scores  # all items agree: no error is claimed
     assert "CLAMS" not in scores
     assert 'id="curves"' in page
+    assert "The series ended at 3k tokens." in page
+    assert "tokens per second" not in page
 
 
 def test_a_training_run_has_no_table_of_scores(run_path: Path) -> None:

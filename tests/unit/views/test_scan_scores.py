@@ -56,6 +56,34 @@ def test_a_difference_is_told_where_the_same_was_asked(
     assert found["loss.held_out.nll"] == pytest.approx(loss)
 
 
+def test_a_score_that_is_no_mean_of_its_items_is_compared_as_it_is(tmp_path: Path) -> None:
+    runs = []
+    for name, value, items in (
+        ("a", 0.45, (1.0, 0.0, 1.0, 0.0)),
+        ("b", 0.55, (1.0, 1.0, 1.0, 0.0)),
+    ):
+        ask = {"scan": name, "suite": "story"}
+        with RunWriter.create(tmp_path / name, Manifest(name, ask, {}, {})) as writer:
+            reading = Reading(
+                "state.holder.accuracy", value, 0.3, 4, 0.5, "fraction", Level.NARRATIVE, items
+            )
+            writer.reading(Step(1, 1000), reading)
+        runs.append(Run.open(tmp_path / name))
+    (row,) = score_rows(runs)
+    cell = row.cells[1]
+    assert cell is not None
+    assert cell.difference == pytest.approx((0.1, 0.3 * 2**0.5))  # the items differ by .25
+
+
+@pytest.mark.parametrize(("second", "bold"), [(0.7, 0), (0.0, 1)])
+def test_only_a_clear_difference_is_bold(tmp_path: Path, second: float, bold: int) -> None:
+    page = render_comparison(
+        [scanned(tmp_path / "a", (0.8, 1.0)), scanned(tmp_path / "b", (second, 1.0))], ["copa*"]
+    )
+    assert page.count('class="difference') == 1
+    assert page.count('class="difference clear"') == bold
+
+
 def test_the_page_names_axis_chance_and_metrics_in_words(tmp_path: Path) -> None:
     runs = []
     for name in ("a", "b"):

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from nucleate.core import Assessment, Curve, Evidence, Kind, Level, Step, Transition, Verdict
 from nucleate.views.story import tell
 
@@ -98,6 +100,25 @@ def test_a_narrow_change_that_is_not_sharp_is_not_called_broad():
     narrow = Assessment(CAUSE, Verdict.BROAD_RISE, (), 3.5e5, 3.2e5, 3.9e5, 2e5, 0.3, 0.08, 0.9)
     text = story({CAUSE: narrow, STATE: NEVER})[1]
     assert text.startswith("Causal consistency rose, not shown to be sharp, over 0.30 decades")
+
+
+def test_a_change_between_two_readings_has_no_width_of_zero():
+    sudden = Assessment(CAUSE, Verdict.BROAD_RISE, (), 3.5e5, 3.5e5, 3.5e5, 3.5e5, 0.0, 0.08, 0.9)
+    assert "sharp, from one reading to the next around 350k" in story({CAUSE: sudden})[1]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("finished", "The series ended at 6M tokens."),
+        ("interrupted", "The scan was interrupted at 6M tokens."),
+        ("running", "The scan has come to 6M tokens."),
+    ],
+)
+def test_a_scan_does_not_say_that_training_ended(status, words):
+    found = {SYNTAX: Assessment(SYNTAX, Verdict.UNRESOLVED)}
+    text = tell(CURVES, found, {}, tokens=6e6, status=status, scan=True)
+    assert text[1] == words
 
 
 def test_too_few_readings():

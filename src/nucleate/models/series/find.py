@@ -69,9 +69,12 @@ def find_series(
         found, run = [_file(path)], None
     else:
         found, run = _folder(path)
-    found = [each for each in found if _wanted(each, revisions)]
+    there, found = found, [each for each in found if _wanted(each, revisions)]
     if not found:
-        raise CheckpointError("no checkpoint has such a name", where=source, got=revisions)
+        some = ", ".join(each.name for each in there[:3])
+        raise CheckpointError(
+            "no checkpoint has such a name", where=source, got=revisions, expected=f"such as {some}"
+        )
     homes = _homes(path, run, found)
     return settle(_name(path), source, found, tokens_per_step=tokens_per_step, homes=homes, run=run)
 
