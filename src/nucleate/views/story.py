@@ -168,7 +168,7 @@ def _broad_clause(broad: Sequence[Assessment]) -> str:
         for found in broad[:MOST]
     ]
     if len(broad) > MOST:
-        parts.append(f"{len(broad) - MOST} more metrics changed broadly")
+        parts.append(f"{_more(len(broad) - MOST)} changed broadly")
     return _listed(parts)
 
 
@@ -207,8 +207,12 @@ def _named(metric: str) -> str:
 def _names(found: Sequence[Assessment]) -> str:
     names = [_named(one.metric) for one in found[:MOST]]
     if len(found) > MOST:
-        names.append(f"{len(found) - MOST} more metrics")
+        names.append(_more(len(found) - MOST))
     return _listed(names)
+
+
+def _more(number: int) -> str:
+    return f"{number} more metric{'s' if number > 1 else ''}"
 
 
 def _unit(curve: Curve) -> str:

@@ -121,6 +121,13 @@ def test_a_scan_does_not_say_that_training_ended(status, words):
     assert text[1] == words
 
 
+@pytest.mark.parametrize(("number", "words"), [(4, "1 more metric had"), (5, "2 more metrics had")])
+def test_what_is_not_named_is_counted(number, words):
+    never = {f"m{n}.accuracy": Assessment(f"m{n}.accuracy", Verdict.SMOOTH) for n in range(number)}
+    text = tell(dict.fromkeys(never, CURVES[STATE]), never, {}, tokens=6e6, status="finished")
+    assert words in " ".join(text)
+
+
 def test_too_few_readings():
     text = story({SYNTAX: Assessment(SYNTAX, Verdict.UNRESOLVED)})
     assert text == (
