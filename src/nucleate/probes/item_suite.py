@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from nucleate.core import Level
@@ -31,7 +32,7 @@ def item_suite(sets: Sequence[ItemSet], tokenizer: Any, *, context: int = 2048) 
     """
     parts: list[tuple[Probe, Any]] = []
     primary: dict[Level, str] = {}
-    for item_set in sets:
+    for item_set in map(_plain, sets):
         if isinstance(item_set.items[0], Cloze):
             clozes = ClozeItems.of(item_set, tokenizer, context=context)
             parts.append((cloze_probe(clozes), clozes))
@@ -52,6 +53,13 @@ def key_of(sets: Sequence[ItemSet]) -> str:
     for item_set in sets:
         digest.update(repr((item_set.name, item_set.level, item_set.items)).encode())
     return digest.hexdigest()[:16]
+
+
+def _plain(item_set: ItemSet) -> ItemSet:
+    """Return a set without conditions where all items share one: the set's own name says it."""
+    if len({item.condition for item in item_set.items}) != 1:
+        return item_set
+    return replace(item_set, items=tuple(replace(item, condition="") for item in item_set.items))
 
 
 def _vary(item_set: ItemSet) -> bool:

@@ -114,6 +114,18 @@ def test_the_first_items_of_a_set_are_asked(folder: Path, tmp_path: Path) -> Non
     assert {reading.n for _, reading in Run.open(out).readings()} == {10}
 
 
+def test_what_stands_for_a_level_is_measured(folder: Path, tmp_path: Path) -> None:
+    """A set whose items share a condition, as one paradigm of BLiMP does; and one of two."""
+    one = replace(gifts(), items=tuple(replace(item, condition="p") for item in gifts().items))
+    halves = [replace(item, condition="pq"[n % 2]) for n, item in enumerate(gifts().items)]
+    two = replace(gifts(), name="halves", level=Level.NARRATIVE, items=tuple(halves))
+    out = scan(folder, out=tmp_path / "out", sets=[one, two], revisions="step1")
+    run = Run.open(out)
+    assert run.manifest.primary == {"semantics": "gifts", "narrative": "halves.all"}
+    stems = {reading.metric.rsplit(".", 1)[0] for _, reading in run.readings()}
+    assert stems == {"gifts", "halves.all", "halves.p", "halves.q"}
+
+
 def test_sets_and_suites_are_not_mixed(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="go together"):
         scan(folder, out=tmp_path / "out", sets=[gifts()], suite="story")
