@@ -15,6 +15,7 @@ from nucleate.studies.savings.looks import looks, spending
 from nucleate.studies.savings.paired import (
     bca_mean,
     holm,
+    jackknife,
     median_interval,
     not_worse,
     sign_flip,
@@ -24,8 +25,10 @@ from nucleate.studies.savings.saving import (
     Baseline,
     Treated,
     amortised,
+    at_mean_quality,
     contrast,
     estimate,
+    gains_at_equal_cost,
     to_target,
 )
 
@@ -102,6 +105,37 @@ def test_a_constant_ratio_is_found_exactly(method: str) -> None:
     assert (found.saving.lo, found.saving.hi) == pytest.approx((0.4, 0.4), abs=1e-9)
     assert found.p == 2 / 1024
     assert set(found.places) == {"inside"}
+
+
+def test_scattered_seeds_are_priced_without_bias_at_their_mean() -> None:
+    scatter = np.array([-0.25, -0.2, -0.1, 0.0, 0.1, 0.2, 0.25])
+    treated = Treated(np.full(7, 0.6 * COSTS[3]), law(COSTS[3]) + scatter)
+    found = at_mean_quality(many(7), treated)
+    assert found.saving.value == pytest.approx(0.4, abs=1e-9)
+    own = estimate(many(7), treated)
+    assert own.beyond == 1  # the luckiest is cut off where the frontier ends
+    assert own.saving.value < 0.38
+    with pytest.raises(UserError, match="below the frontier"):
+        at_mean_quality(many(7), Treated(treated.costs, treated.qualities - 0.9))
+    with pytest.raises(UserError, match="has failed"):
+        at_mean_quality(many(7), Treated(treated.costs, np.full(7, np.nan)))
+
+
+def test_gains_are_taken_at_equal_cost_from_each_seeds_own_runs() -> None:
+    baseline = many(4)
+    baseline.qualities[2] += 0.05  # a lucky seed is held against its own luck
+    costs = np.array([COSTS[3], COSTS[0] / 2, COSTS[3] * 2**0.5, COSTS[-1] * 2])
+    gains = gains_at_equal_cost(baseline, Treated(costs, np.full(4, 0.6)))
+    assert gains[:3] == pytest.approx([0.1, 0.4, 0.6 - (0.55 + 0.05)], abs=1e-9)
+    assert math.isnan(gains[3])
+    assert gains_at_equal_cost(baseline, Treated(costs, np.full(4, np.nan)))[0] == -math.inf
+
+
+def test_jackknife_of_a_mean_is_students_interval() -> None:
+    values = np.random.default_rng(5).exponential(size=9)
+    found = jackknife(9, lambda drawn: values[drawn].mean(axis=-1))
+    plain = t_interval(values)
+    assert (found.value, found.lo, found.hi) == pytest.approx((plain.value, plain.lo, plain.hi))
 
 
 def test_quality_below_the_baselines_counts_against_the_saving() -> None:

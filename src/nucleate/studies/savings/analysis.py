@@ -23,6 +23,7 @@ from nucleate.studies.savings.saving import (
     Estimate,
     Treated,
     amortised,
+    at_mean_quality,
     contrast,
     estimate,
     to_target,
@@ -285,6 +286,12 @@ def _other_qualities(table: Table) -> dict[str, Any]:
             found[what] = _estimate(table.estimate(name, quality, method))
         except UserError as error:
             found[what] = {"problem": str(error)}
+    try:
+        own = table.treated(name, table.workload.quality)
+        mean = at_mean_quality(table.baseline(table.workload.quality), own)
+        found["at the mean quality of all seeds"] = _estimate(mean)
+    except UserError as error:
+        found["at the mean quality of all seeds"] = {"problem": str(error)}
     if table.workload.target is not None:
         quality = table.workload.quality
         reached = to_target(

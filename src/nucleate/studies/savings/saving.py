@@ -7,7 +7,8 @@ the baseline's frontier asks for the same quality. The saving is ``1 − exp(mea
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -24,6 +25,7 @@ from nucleate.studies.savings.paired import (
     Interval,
     bca,
     bca_mean,
+    jackknife,
     median_interval,
     sign_flip,
     t_interval,
@@ -78,8 +80,9 @@ class Estimate:
         log_ratios: Of each seed; ``MISSED`` where the run counts as infinite cost.
         places: Where each seed's quality lies on the frontier. Seeds ``above`` enter with the
             bound, that is with a smaller saving than they may have.
-        p: Of the exact sign-flip test.
-        student: The same saving with Student's interval (NaN with missed runs).
+        p: Of the exact sign-flip test, two-sided. Against the baseline it tests each seed's gain in
+            quality at equal cost, between arms their log-ratios; NaN where neither can be had.
+        student: The same saving with Student's interval over the jackknife (NaN with missed runs).
         how: How the interval was made.
     """
 
@@ -122,20 +125,87 @@ def estimate(baseline: Baseline, treated: Treated, method: Method = "pooled") ->
         ratios, places = log_ratios(baseline.frontier(everyone), treated)
     else:
         ratios, places = _own_frontiers(baseline, treated)
-    if not np.isfinite(ratios).all():
-        interval, how = median_interval(ratios), "median, order statistics"
-    elif method == "pooled":
-        interval, how = bca(number, _Resampled(baseline, treated)), "mean log-ratio, BCa"
-    else:
-        interval, how = bca_mean(ratios), "mean log-ratio, BCa"
-    student = t_interval(ratios) if np.isfinite(ratios).all() else Interval(math.nan)
+    found = _estimate(ratios, places, gains_at_equal_cost(baseline, treated))
+    if found.missed or method == "per seed":
+        return found
+    resampled = _Resampled(baseline, treated)
+    return replace(
+        found,
+        saving=as_saving(bca(number, resampled)),
+        student=as_saving(jackknife(number, resampled)),
+    )
+
+
+def at_mean_quality(baseline: Baseline, treated: Treated) -> Estimate:
+    """Estimate the saving at the mean quality of all seeds instead of at each one's own.
+
+    Where seeds scatter widely, pricing each at its own quality is biased: the price is a convex
+    function of quality, and a frontier that ends cuts the lucky ones off. This way only the mean
+    has to lie inside. It has no paired differences, and so no test.
+
+    Raises:
+        UserError: A run has failed, or the mean lies outside the frontier.
+    """
+    if not np.isfinite(treated.qualities).all():
+        raise UserError("a run has failed, and so there is no mean quality", where="savings")
+    mean = float(treated.qualities.mean())
+    place = baseline.frontier(np.arange(treated.costs.size)).cost_at(mean).where
+    if place == "below":
+        raise UserError("the mean quality lies below the frontier", where="savings", got=mean)
+    resampled = _Resampled(baseline, treated, at_mean=True)
     return Estimate(
-        saving=as_saving(interval),
+        saving=as_saving(bca(treated.costs.size, resampled)),
+        log_ratios=(),
+        places=(place,),
+        p=math.nan,
+        student=as_saving(jackknife(treated.costs.size, resampled)),
+        how="log-ratio at the mean quality, BCa",
+    )
+
+
+def gains_at_equal_cost(baseline: Baseline, treated: Treated) -> Array:
+    """Return each seed's gain in quality over its own baseline at the same cost, shape ``(n,)``.
+
+    The baseline's quality is interpolated between the seed's own runs, so that no error is shared
+    by all seeds: an exact test of "nothing is saved" needs that, and log-ratios against a pooled
+    frontier do not give it. A run cheaper than the whole frontier is held against its cheapest end,
+    which favours the baseline; one that failed is −∞; one dearer is NaN.
+    """
+    from scipy.interpolate import PchipInterpolator
+
+    gains = np.empty(treated.costs.size)
+    for seed, (cost, quality) in enumerate(zip(treated.costs, treated.qualities, strict=True)):
+        there = np.isfinite(baseline.qualities[seed])
+        costs, qualities = baseline.costs[there], baseline.qualities[seed][there]
+        if not (math.isfinite(cost) and math.isfinite(quality)):
+            gains[seed] = -math.inf
+        elif costs.size < 2 or cost > costs[-1] * (1 + 1e-9):
+            gains[seed] = math.nan
+        else:
+            at = min(max(cost, costs[0]), costs[-1])
+            gains[seed] = quality - float(PchipInterpolator(np.log(costs), qualities)(np.log(at)))
+    return gains
+
+
+def _estimate(
+    ratios: Array,
+    places: Sequence[Place | Literal["failed"]],
+    gains: Array | None = None,
+) -> Estimate:
+    """Return the estimate that log-ratios give: of their mean, or of their median if any is missed.
+
+    Args:
+        gains: What the test is about, where it is not the log-ratios themselves.
+    """
+    finite = bool(np.isfinite(ratios).all())
+    tested = ratios if gains is None else gains
+    return Estimate(
+        saving=as_saving(bca_mean(ratios) if finite else median_interval(ratios)),
         log_ratios=tuple(float(ratio) for ratio in ratios),
         places=tuple(places),
-        p=sign_flip(ratios),
-        student=as_saving(student),
-        how=how,
+        p=math.nan if np.isnan(tested).any() else sign_flip(tested),
+        student=as_saving(t_interval(ratios)) if finite else Interval(math.nan),
+        how="mean log-ratio, BCa" if finite else "median, order statistics",
     )
 
 
@@ -147,16 +217,7 @@ def contrast(first: Estimate, second: Estimate) -> Estimate:
     a, b = np.array(first.log_ratios), np.array(second.log_ratios)
     with np.errstate(invalid="ignore"):
         ratios = np.where(np.isinf(a) & np.isinf(b), 0.0, a - b)
-    finite = bool(np.isfinite(ratios).all())
-    interval = bca_mean(ratios) if finite else median_interval(ratios)
-    return Estimate(
-        saving=as_saving(interval),
-        log_ratios=tuple(float(ratio) for ratio in ratios),
-        places=first.places,
-        p=sign_flip(ratios),
-        student=as_saving(t_interval(ratios)) if finite else Interval(math.nan),
-        how="mean log-ratio, BCa" if finite else "median, order statistics",
-    )
+    return _estimate(ratios, first.places)
 
 
 def to_target(baseline: Baseline, treated: Treated, target: float) -> Estimate | None:
@@ -170,16 +231,7 @@ def to_target(baseline: Baseline, treated: Treated, target: float) -> Estimate |
         return None
     reached = treated.qualities >= target
     ratios = np.where(reached, np.log(treated.costs / price.cost), MISSED)
-    finite = bool(np.isfinite(ratios).all())
-    interval = bca_mean(ratios) if finite else median_interval(ratios)
-    return Estimate(
-        saving=as_saving(interval),
-        log_ratios=tuple(float(ratio) for ratio in ratios),
-        places=tuple("inside" if fine else "below" for fine in reached),
-        p=sign_flip(ratios),
-        student=as_saving(t_interval(ratios)) if finite else Interval(math.nan),
-        how="mean log-ratio, BCa" if finite else "median, order statistics",
-    )
+    return _estimate(ratios, ["inside" if fine else "below" for fine in reached])
 
 
 def amortised(
@@ -232,13 +284,19 @@ def _own_frontiers(
 
 
 class _Resampled:
-    """Mean log-ratio of some seeds against the frontier of the same seeds, for many resamples."""
+    """Mean log-ratio of some seeds against the frontier of the same seeds, for many resamples.
 
-    def __init__(self, baseline: Baseline, treated: Treated) -> None:
-        self._baseline, self._treated = baseline, treated
+    Args:
+        at_mean: Price the mean quality of the seeds instead of each one's own.
+    """
+
+    def __init__(self, baseline: Baseline, treated: Treated, *, at_mean: bool = False) -> None:
+        self._baseline, self._treated, self._at_mean = baseline, treated, at_mean
 
     def __call__(self, seeds: NDArray[np.int64]) -> Array:
         qualities, costs = self._treated.qualities[seeds], np.log(self._treated.costs[seeds])
+        if self._at_mean:
+            qualities = qualities.mean(axis=1, keepdims=True)
         if np.isfinite(self._baseline.qualities).all():
             curves = self._baseline.qualities[seeds].mean(axis=1)
             logs = log_costs_of_many(self._baseline.costs, curves, qualities)
@@ -246,5 +304,5 @@ class _Resampled:
             frontiers = [self._baseline.frontier(drawn) for drawn in seeds]
             pairs = zip(frontiers, qualities, strict=True)
             logs = np.array([frontier.log_costs(asked)[0] for frontier, asked in pairs])
-        means: Array = (costs - logs).mean(axis=-1)
+        means: Array = costs.mean(axis=-1) - logs.mean(axis=-1)
         return means
