@@ -49,7 +49,7 @@ $(VENV)/.ray: $(VENV)/.dev
 	touch $@
 
 test-ray: $(VENV)/.ray ## Test that a scan by Ray workers gives the bytes of one process
-	OMP_NUM_THREADS=1 $(VENV)/bin/pytest tests/unit/bridges/test_ray_pool.py
+	OMP_NUM_THREADS=1 $(VENV)/bin/pytest tests/unit/bridges/test_ray_pool.py tests/unit/bridges/test_ray_runs.py
 
 bench-scan: $(VENV)/.dev ## Measure a scan of 12 checkpoints beside lm-eval
 	$(VENV)/bin/python -m benchmarks.scan
