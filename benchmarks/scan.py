@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.scan_material import make
 from benchmarks.scan_sides import NAMES, checkpoints
 
 TASKS = ",".join(f"nucleate_{name}" for name in NAMES)
@@ -54,11 +53,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = wish.folder or Path(name)
         if not (folder / "series").is_dir():
-            make(folder, wish.checkpoints, wish.pairs, wish.choices)
+            _make(folder, wish.checkpoints, wish.pairs, wish.choices)
         found = _run(folder, wish)
     _print(found, wish)
     if wish.json:
         wish.json.write_text(json.dumps(found, default=vars, indent=1))
+
+
+def _make(folder: Path, *sizes: int) -> None:
+    """Make the material in a process of its own.
+
+    Linux counts towards the peak of a process what the one that starts it holds at that moment:
+    this one must stay small.
+    """
+    command = [sys.executable, "-m", "benchmarks.scan_material", str(folder), *map(str, sizes)]
+    subprocess.run(command, check=True)
 
 
 def _run(folder: Path, wish: argparse.Namespace) -> dict[str, Any]:
