@@ -159,7 +159,13 @@ def _coherence_pairs(
         length=length,
     )
     orders = (*made.sentence_order, *made.block_order)
-    return [*orders, *made.entity_swap, *made.other_document], list(made.notes)
+    # Sentences were measured one by one; the text that they make can be a token or two longer.
+    lengths = [max(map(len, encode(tokenizer, [pair.good, pair.bad]))) for pair in orders]
+    fitting = [pair for pair, size in zip(orders, lengths, strict=True) if size < context]
+    notes = list(made.notes)
+    if left_out := len(orders) - len(fitting):
+        notes.append(f"order of sentences: {left_out} pairs are longer than the context")
+    return [*fitting, *made.entity_swap, *made.other_document], notes
 
 
 def _blimp_pairs(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nucleate.train.levers.base import Lever, Setting, refused, taken
 
@@ -34,14 +34,22 @@ class Reinforce(Lever):
 
     Attributes:
         heads: Heads that are pulled towards each of the two patterns.
-        previous: Layers whose heads may attend to the previous token; the lower half when left out.
-        induction: Layers whose heads may do induction; the upper half when left out.
+        previous: Layers whose heads may attend to the previous token; the lower half when left
+            out, and with an empty list none is pulled towards it.
+        induction: Layers whose heads may do induction; the upper half when left out, and with an
+            empty list none is pulled towards it.
     """
 
     kind: Literal["reinforce"] = "reinforce"
     heads: int = Field(default=1, ge=1)
     previous: tuple[int, ...] | None = None
     induction: tuple[int, ...] | None = None
+
+    @model_validator(mode="after")
+    def _pulls_something(self) -> Reinforce:
+        if self.previous == () and self.induction == ():
+            raise ValueError("previous and induction are both empty: nothing would be pulled")
+        return self
 
     def expected(self, to: Setting) -> str:
         """Take a weight."""
@@ -72,7 +80,10 @@ class Reinforce(Lever):
     def layers(self, total: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return the layers for the previous token and for induction, of a model of so many."""
         previous, induction = tuple(range((total + 1) // 2)), tuple(range(total // 2, total))
-        return self.previous or previous, self.induction or induction
+        return (
+            previous if self.previous is None else self.previous,
+            induction if self.induction is None else self.induction,
+        )
 
 
 @dataclass
@@ -94,11 +105,14 @@ class _Circuit:
             with visible_attention(bare, {*previous, *induction}) as seen:
                 loss, extra = objective(model, ids_BT)
             heads = self.lever.heads
-            pull = pattern_loss([seen[i] for i in previous], *previous_token(ids_BT), heads)
-            pull = pull + pattern_loss(
-                [seen[i] for i in induction], *after_previous_occurrence(ids_BT), heads
-            )
-            return loss, extra + self.weight * pull
+            for layers, pattern in (
+                (previous, previous_token),
+                (induction, after_previous_occurrence),
+            ):
+                if layers:
+                    weights = [seen[layer] for layer in layers]
+                    extra = extra + self.weight * pattern_loss(weights, *pattern(ids_BT), heads)
+            return loss, extra
 
         return both
 
@@ -111,9 +125,10 @@ class _Circuit:
         if self.training.coarse > 1:
             return 0.0
         config, context = self.training.model.config, self.training.stream.context
-        layers = sum(map(len, self.lever.layers(config.num_hidden_layers)))
+        previous, induction = self.lever.layers(config.num_hidden_layers)
         heads: int = config.num_attention_heads
-        return 3.0 * context + layers * heads * (2.0 * context + 4)
+        read = (len(previous) + len(induction)) * heads * (2.0 * context + 4)
+        return read + (3.0 * context if induction else 0.0)
 
 
 @contextmanager

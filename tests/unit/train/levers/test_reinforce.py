@@ -121,3 +121,20 @@ def test_what_cannot_be_reinforced_is_refused() -> None:
     run = training(levers={"reinforce": lever})
     with pytest.raises(RecipeError, match="names a layer that is not there"):
         run.recipe.levers["reinforce"].pull(run, 1)
+
+
+def test_one_pattern_can_be_left_alone() -> None:
+    """Without induction only the previous token pulls, and nothing is compared with the row."""
+    alone = training(levers={"reinforce": {"kind": "reinforce", "induction": []}})
+    alone.recipe.levers["reinforce"].pull(alone, 0.1)
+    assert alone.recipe.levers["reinforce"].layers(2) == ((0,), ())
+    assert alone.ledger.costs.extra == {"reinforce": 2 * 36}
+    ids = torch.from_numpy(training(seed=1).stream.next())
+    wrapped = alone.wrappers["reinforce"].around(lambda model, ids: (model(ids).logits.mean(), 0.0))
+    _, extra = wrapped(alone.model, ids)
+    with visible_attention(alone.model, {0}) as seen:
+        alone.model(ids)
+    expected = 0.1 * pattern_loss([seen[0]], *previous_token(ids), 1)
+    assert extra.item() == pytest.approx(expected.item(), rel=1e-6)
+    with pytest.raises(ValueError, match="nothing would be pulled"):
+        training(levers={"reinforce": {"kind": "reinforce", "induction": [], "previous": []}})
