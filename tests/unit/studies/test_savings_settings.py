@@ -70,6 +70,9 @@ def test_a_recipe_beside_the_study_is_read(tmp_path: Any) -> None:
         "rows": 4,
         "context": 64,
     }
+    (tmp_path / "base.yaml").write_text("# nothing\n")
+    with pytest.raises(RecipeError, match=r"base.yaml: is empty"):
+        load_study(tmp_path / "study.yaml")
 
 
 def test_changes_by_dotted_key_touch_nothing_else() -> None:

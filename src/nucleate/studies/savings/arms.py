@@ -10,7 +10,7 @@ from typing import Any
 
 from nucleate.core import Decision, RecipeError
 from nucleate.core.settings import validate
-from nucleate.studies.savings.settings import Workload
+from nucleate.studies.savings.settings import Study, Workload
 from nucleate.train.control import fixed, shamed, yoked
 from nucleate.train.control.rules import LOSS
 from nucleate.train.recipe import Recipe
@@ -98,10 +98,26 @@ def arm_changes(
     return changes, times
 
 
-def base_recipe(workload: Workload) -> Recipe:
+def base_recipe(workload: Workload, where: str = "recipe") -> Recipe:
     """Return the recipe that every arm of a workload starts from."""
     assert isinstance(workload.recipe, dict)  # `load_study` has read the file
-    return validate(Recipe, workload.recipe, where="recipe")
+    return validate(Recipe, workload.recipe, where=where)
+
+
+def refuse_unfit(study: Study) -> None:
+    """Make every arm's recipe once, at the first of its tuned values, before anything is trained.
+
+    Raises:
+        RecipeError: One of them is no recipe.
+    """
+    for name, workload in study.workloads.items():
+        base_recipe(workload, f"{name}: recipe")
+        tuned = {
+            arm: {key: values[0] for key, values in settings.tune.items()}
+            for arm, settings in workload.arms.items()
+        }
+        for arm in workload.arms:
+            arm_recipe(workload, arm, tuned, seed=0)
 
 
 def arm_recipe(
@@ -124,7 +140,8 @@ def arm_recipe(
         decisions: For yoked and sham arms, what was decided in the run that lends its timing.
 
     Raises:
-        RecipeError: The changes do not make a recipe, or another corpus than the workload's.
+        RecipeError: The changes do not make a recipe, or another corpus than the workload's, or
+            its rules could see probes that runs are scored on.
     """
     where = f"arm {arm}"
     changes, times = arm_changes(workload, arm, tuned)
@@ -134,6 +151,13 @@ def arm_recipe(
     if recipe.corpus != base.corpus:
         raise RecipeError(
             "has another corpus than its workload", where=where, fix="arms share the corpus"
+        )
+    if needs_readings(recipe) and recipe.corpus.probes != "control":
+        raise RecipeError(
+            "lets its rules see probes that runs are scored on",
+            where=f"{where}: corpus.probes",
+            got=str(recipe.corpus.probes),
+            expected="control",
         )
     timing = workload.arms[arm].timing
     if timing == "own":

@@ -8,10 +8,10 @@ from typing import Any
 from nucleate.core import UserError
 from nucleate.corpora.storyworld import Split
 from nucleate.studies.savings import freezing
-from nucleate.studies.savings.arms import base_recipe
+from nucleate.studies.savings.arms import base_recipe, digest, plain
 from nucleate.studies.savings.jobs import Job, train, write_json
 from nucleate.studies.savings.pool import Outcome, Task, Workers
-from nucleate.studies.savings.scoring import score
+from nucleate.studies.savings.scoring import score, scored
 from nucleate.studies.savings.settings import Study
 from nucleate.studies.savings.sources import audit_runs
 
@@ -59,16 +59,22 @@ class Bench:
                 self._say(f"{place}: {outcome.value:.0f} s")
 
     def score(self, workload: str, jobs: Sequence[Job], split: Split, stamp: str = "") -> None:
-        """Score finished runs on a probe set; what was scored is not scored again.
+        """Score finished runs on a probe set; what was scored on the same is not scored again.
+
+        Args:
+            workload: Whose runs.
+            jobs: The runs.
+            split: Which probe set to open.
+            stamp: Hash of the frozen study; of what is asked, where nothing is frozen.
 
         Raises:
             UserError: The suite cannot be built, or a run's weights cannot be opened.
         """
-        there = {job.key: job for job in jobs}
-        ready = [
-            job for job in there.values() if job.finished and not job.beside(str(split)).exists()
-        ]
         recipe = base_recipe(self._study.workloads[workload])
+        asked = [self._study.scoring.model_dump(mode="json"), plain(recipe)]
+        stamp = stamp or digest(asked)
+        there = {job.key: job for job in jobs}
+        ready = [job for job in there.values() if job.finished and not scored(job, split, stamp)]
         shared: dict[str, Any] = {
             "recipe": recipe,
             "split": split,

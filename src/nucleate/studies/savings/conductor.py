@@ -10,7 +10,7 @@ from nucleate.core import UserError
 from nucleate.corpora.storyworld import Split
 from nucleate.store import Run
 from nucleate.studies.savings import freezing
-from nucleate.studies.savings.arms import digest
+from nucleate.studies.savings.arms import digest, refuse_unfit
 from nucleate.studies.savings.bench import Bench
 from nucleate.studies.savings.jobs import Job, read_json, write_json
 from nucleate.studies.savings.pool import Workers
@@ -52,6 +52,7 @@ class Conductor:
         first: int | None = None,
         command: Sequence[str] = (),
     ) -> None:
+        refuse_unfit(study)
         self.study, self.folder = study, folder
         self._say, self._command = say, command
         self.bench = Bench(study, workers, say)
@@ -90,12 +91,11 @@ class Conductor:
         """Hold each baseline against its neighbours on seeds of their own."""
         for name, tuner in self.tuners().items():
             path = self.folder / name / CHECK
-            chosen = tuner.chosen.get(self.study.baseline)
-            before = read_json(path) or {}
-            if before and before.get("chosen") == chosen:
+            basis = tuner.check_basis()
+            if (read_json(path) or {}).get("basis") == basis:
                 continue
             if found := tuner.check():
-                write_json(path, found)
+                write_json(path, {"basis": basis, **found})
                 bad = [row for row in found["rows"] if row["verdict"] == "worse"]
                 self._say(f"{name} · check of {self.study.baseline}: {len(bad)} neighbours better")
 

@@ -78,6 +78,8 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+    except NotADirectoryError:
+        raise RunFolderError("is a file, not a folder", where=path.parent) from None
     except (ValueError, OSError) as error:
         raise RunFolderError(
             "is damaged", where=path, got=str(error), fix="delete it; it is made again"

@@ -73,6 +73,12 @@ def build_suite(recipe: Recipe, split: Split, scoring: Scoring, cache: Path | No
     return build_workload(neutral, cache).suite
 
 
+def scored(job: Job, split: Split, stamp: str) -> bool:
+    """Return whether a run has been scored on a probe set, under this stamp."""
+    kept = read_json(job.beside(str(split)))
+    return kept is not None and kept.get("stamp") == stamp
+
+
 def score(
     jobs: Sequence[Job], recipe: Recipe, split: Split, scoring: Scoring, stamp: str = ""
 ) -> int:
@@ -83,12 +89,12 @@ def score(
         recipe: The workload's recipe.
         split: Which probe set to open.
         scoring: How many items.
-        stamp: Hash of the frozen study, kept with every score.
+        stamp: Kept with every score: one under another stamp is made again.
     """
     import torch
 
     torch.set_num_threads(1)
-    missing = [job for job in jobs if read_json(job.beside(str(split))) is None]
+    missing = [job for job in jobs if not scored(job, split, stamp)]
     if not missing:
         return 0
     suite = build_suite(recipe, split, scoring, missing[0].root / ".cache")

@@ -191,4 +191,9 @@ def load_study(path: str | Path) -> Study:
 
 
 def _inline(recipe: str | dict[str, Any], study: Path) -> dict[str, Any]:
-    return recipe if isinstance(recipe, dict) else load_yaml(study.parent / recipe)
+    if isinstance(recipe, dict):
+        return recipe
+    content = load_yaml(study.parent / recipe)
+    if not content:
+        raise RecipeError("is empty", where=study.parent / recipe)
+    return content

@@ -62,7 +62,12 @@ class Tuner:
         self._workload = study.workloads[name]
         self._root = folder / name / "tuning"
         self._file = folder / name / FILE
-        self.results: dict[str, Any] = read_json(self._file) or {}
+        # What was found for an arm that is tuned no more must not decide its runs.
+        self.results: dict[str, Any] = {
+            arm: result
+            for arm, result in (read_json(self._file) or {}).items()
+            if arm in self._workload.arms and self._workload.arms[arm].tune
+        }
 
     @property
     def chosen(self) -> dict[str, Setting]:
@@ -218,6 +223,13 @@ class Tuner:
             np.mean([[each.flops for each in row] for row in records], axis=0),
             np.array([[each.quality(quality) for each in row] for row in records]),
         )
+
+    def check_basis(self) -> str:
+        """Return the hash of everything that decides what `check` finds."""
+        arm, tuning = self._study.baseline, self._study.tuning
+        found = self.results.get(arm, {})
+        seeds = tuning.check if tuning else ()
+        return digest([found.get("basis"), found.get("chosen"), seeds])
 
     def check(self) -> dict[str, Any]:
         """Hold the baseline's chosen setting against each neighbour on seeds that saw no tuning.
