@@ -91,7 +91,9 @@ def _memory(folder: Path, wish: argparse.Namespace) -> dict[str, Any]:
     for _ in range(wish.memory):
         for name, side in (("ours", "ours"), ("one checkpoint and a batch", "one_batch")):
             found[name].append(_side(folder, _threads(wish), side)[0])
-            print(f"{name}: {found[name][-1].peak:.0f} MB, {found[name][-1].wall:.0f} s", flush=True)
+            print(
+                f"{name}: {found[name][-1].peak:.0f} MB, {found[name][-1].wall:.0f} s", flush=True
+            )
     return found
 
 
