@@ -5,6 +5,8 @@ pairs and 2,000 four-way items: ours, one process for all; lm-eval's command lin
 each checkpoint, as its documentation says; lm-eval as a library, one process, its tasks built
 once. All read the same task files. Ours runs before and after the others, so that a change of the
 machine's load shows.
+
+``--memory 5`` measures nothing but memory: a scan and one checkpoint with a batch, in turn.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -49,13 +52,14 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64, help="sequences of a batch of lm-eval")
     parser.add_argument("--folder", type=Path, help="keep the material here, or take it from here")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--memory", type=int, default=0, metavar="N", help="memory alone, N times")
     wish = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = wish.folder or Path(name)
         if not (folder / "series").is_dir():
             _make(folder, wish.checkpoints, wish.pairs, wish.choices)
-        found = _run(folder, wish)
-    _print(found, wish)
+        found = _memory(folder, wish) if wish.memory else _run(folder, wish)
+    (_print_memory if wish.memory else _print)(found, wish)
     if wish.json:
         wish.json.write_text(json.dumps(found, default=vars, indent=1))
 
@@ -70,13 +74,47 @@ def _make(folder: Path, *sizes: int) -> None:
     subprocess.run(command, check=True)
 
 
+def _side(
+    folder: Path, extra: dict[str, str], name: str, *more: int
+) -> tuple[Cost, dict[str, Any]]:
+    command = [sys.executable, "-m", "benchmarks.scan_sides", name, str(folder), *map(str, more)]
+    cost, text = _timed(command, extra)
+    return cost, json.loads(text.splitlines()[-1])
+
+
+def _threads(wish: argparse.Namespace) -> dict[str, str]:
+    return {"OMP_NUM_THREADS": str(wish.threads)} if wish.threads else {}
+
+
+def _memory(folder: Path, wish: argparse.Namespace) -> dict[str, Any]:
+    found: dict[str, Any] = {"ours": [], "one checkpoint and a batch": []}
+    for _ in range(wish.memory):
+        for name, side in (("ours", "ours"), ("one checkpoint and a batch", "one_batch")):
+            found[name].append(_side(folder, _threads(wish), side)[0])
+            print(
+                f"{name}: {found[name][-1].peak:.0f} MB, {found[name][-1].wall:.0f} s", flush=True
+            )
+    return found
+
+
+def _print_memory(found: dict[str, Any], wish: argparse.Namespace) -> None:
+    ours, floor = (
+        sorted(cost.peak for cost in found[name]) for name in ("ours", "one checkpoint and a batch")
+    )
+    middle = statistics.median(floor)
+    print(
+        f"peak memory over one checkpoint and a batch, {wish.memory} of each:"
+        f" medians {statistics.median(ours) / middle:.2f}×,"
+        f" the worst scan over the median batch {ours[-1] / middle:.2f}×,"
+        f" over the smallest {ours[-1] / floor[0]:.2f}×"
+    )
+
+
 def _run(folder: Path, wish: argparse.Namespace) -> dict[str, Any]:
-    extra = {"OMP_NUM_THREADS": str(wish.threads)} if wish.threads else {}
-    here = [sys.executable, "-m", "benchmarks.scan_sides"]
+    extra = _threads(wish)
 
     def side(name: str, *more: int) -> tuple[Cost, dict[str, Any]]:
-        cost, text = _timed([*here, name, str(folder), *map(str, more)], extra)
-        return cost, json.loads(text.splitlines()[-1])
+        return _side(folder, extra, name, *more)
 
     first, answers = side("ours")
     memory, peer = side("in_memory", wish.batch)

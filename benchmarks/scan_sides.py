@@ -60,8 +60,11 @@ def one_batch(folder: Path) -> dict[str, Any]:
     weights = open_weights(series.members[0])
     model = SeriesModel(weights).load(weights)
     whole = suite.parts[0][1].requests.plan
-    first = make_plan(whole.queries[:600])
-    return {"tokens": first.batches[0].ids_BT.numel(), "answers": len(answer(model, first))}
+    number = 128
+    while len((first := make_plan(whole.queries[:number], batch_tokens=2**15)).batches) > 1:
+        number //= 2
+    tokens = first.batches[0].ids_BT.numel()
+    return {"tokens": tokens, "answers": len(answer(model, first))}
 
 
 def in_memory(folder: Path, batch: int, limit: int = 0) -> dict[str, Any]:

@@ -323,12 +323,30 @@ def _free_folder(wish: Path) -> Path:
     return folder
 
 
+def _usage_error(error: Exception) -> Exception | None:
+    """Return what the parser of the command line refuses as an error of ours; None if it is not.
+
+    The parser's classes are typer's own or click's, by version: they are known by what they do.
+    """
+    message, context = getattr(error, "format_message", None), getattr(error, "ctx", None)
+    if message is None or context is None:
+        return None
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(context.get_help(), err=True)
+        sys.exit(2)
+    from nucleate.core import UserError
+
+    what = " ".join(str(message()).split()).removesuffix(".")
+    return UserError(what[:1].lower() + what[1:], fix=f"see {context.command_path} --help")
+
+
 def main() -> None:
     """Run the command line; mistakes of the user end as one line and exit code 2."""
     debug = "--debug" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
     try:
-        app(standalone_mode=True)
+        status = app(prog_name="nucleate", standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
     except (KeyboardInterrupt, Interrupted) as stop:
         typer.echo(f"nucleate: {stop or 'interrupted'}", err=True)
         sys.exit(130)
@@ -339,6 +357,7 @@ def main() -> None:
             raise
         from nucleate.core import NucleateError
 
+        error = _usage_error(error) or error
         known = isinstance(error, NucleateError)
         text = str(error) if known else f"defect: {type(error).__name__}: {error} (see --debug)"
         typer.echo(f"nucleate: {text}", err=True)

@@ -87,6 +87,29 @@ def mistake(*arguments: str) -> str:
     return line
 
 
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (("scan",), "MODEL_OR_DIR"),
+        (("scan", "folder", "--workers", "0"), "'--workers'"),
+        (("scan", "--wrkers", "2"), "--workers"),
+        (("demo", "--seeds", "two"), "'--seeds'"),
+        (("scna",), "scan"),
+    ],
+)
+def test_what_the_parser_refuses_is_one_line_too(arguments: tuple[str, ...], names: str) -> None:
+    line = mistake(*arguments)
+    assert names in line
+    command = "" if arguments[0] == "scna" else f" {arguments[0]}"
+    assert line.endswith(f"see nucleate{command} --help")
+
+
+def test_no_command_prints_the_help() -> None:
+    done = nucleate()
+    assert done.returncode == 2
+    assert "Commands:" in done.stderr + done.stdout
+
+
 def test_missing_files_are_one_line(tmp_path: Path) -> None:
     assert "no such recipe" in mistake("train", str(tmp_path / "absent.yaml"))
     assert "no such file or folder" in mistake("train", "--text", str(tmp_path / "absent.txt"))

@@ -109,6 +109,9 @@ class Plan:
             fed = [query.ids[: _fed(query)] for query in self.queries]
             trees = grow(fed, most=size, branching=branching)
             made = [_batch(group, self) for group in _groups(trees, size)]
+            # The largest first: what does not fit into memory fails at once, and what a smaller
+            # one needs finds room in what a larger one has left.
+            made.sort(key=lambda batch: batch.ids_BT.numel(), reverse=True)
             self._packed[size, branching] = tuple(made)
         return self._packed[size, branching]
 
@@ -136,7 +139,6 @@ def _fed(query: Query) -> int:
 def _groups(trees: list[Tree], size: int) -> Iterator[list[Tree]]:
     """Yield trees of about one length together: rows with and without branches apart."""
     for branches in (True, False):
-        # The longest first: what does not fit into memory fails at once.
         kind = sorted((t for t in trees if t.branches is branches), key=len, reverse=True)
         group: list[Tree] = []
         tokens = 0

@@ -85,31 +85,55 @@ def _run(
 ) -> Answers:
     count = int(plan.offsets[-1])
     answers = Answers(np.full(count, np.nan), np.zeros(count, dtype=bool))
+    room = _Room()
     with torch.autocast(device.type, dtype, enabled=dtype is not None):
         for batch in plan.packed(size, branching=_sees_branches(model, plan)):
-            _answer_batch(model, batch, device, answers)
+            _answer_batch(model, batch, device, answers, room)
     return answers
 
 
-def _answer_batch(model: Any, batch: Batch, device: torch.device, answers: Answers) -> None:
+class _Room:
+    """Room for the log-probabilities of some rows, which those of the next rows are written into.
+
+    Blocks of this size that come and go between those of the model would leave holes in the heap
+    that glibc does not fill again.
+    """
+
+    def __init__(self) -> None:
+        self._kept_AV: torch.Tensor | None = None
+
+    def log_softmax(self, logits_AV: torch.Tensor) -> torch.Tensor:
+        """Return the log-probabilities of rows of logits; good until the next call."""
+        kept_AV, (rows, vocabulary) = self._kept_AV, logits_AV.shape
+        if kept_AV is None or len(kept_AV) < rows or kept_AV.shape[1] != vocabulary:
+            self._kept_AV = kept_AV = torch.empty_like(logits_AV)
+        return torch.log_softmax(logits_AV, -1, out=kept_AV[:rows])
+
+
+def _answer_batch(
+    model: Any, batch: Batch, device: torch.device, answers: Answers, room: _Room
+) -> None:
     rows_AV = _asked_rows(model, batch, device)
     vocabulary = model.config.vocab_size
     step = max(_HEAD_ROWS, HEAD_CHUNK.get(device.type, _HEAD_CHUNK) // vocabulary)
     order = torch.argsort(batch.row_K)
     row_K, token_K = batch.row_K[order], batch.token_K[order]
     starts = range(0, len(batch.asked_A), step)
-    bounds = torch.searchsorted(row_K, torch.tensor([*starts, len(batch.asked_A)]))
-    found = [
-        _pick(rows_AV(start, start + step), row_K[low:high] - start, token_K[low:high])
-        for start, low, high in zip(starts, bounds[:-1], bounds[1:], strict=True)
-    ]
+    bounds = torch.searchsorted(row_K, torch.tensor([*starts, len(batch.asked_A)])).tolist()
+    picked_K = torch.empty(len(row_K), device=device)
+    first_K = torch.empty(len(row_K), dtype=torch.bool, device=device)
+    for start, low, high in zip(starts, bounds[:-1], bounds[1:], strict=True):
+        own = slice(low, high)
+        picked_K[own], first_K[own] = _pick(
+            rows_AV(start, start + step), row_K[own] - start, token_K[own], room
+        )
     targets = batch.target_K[order.numpy()]
-    answers.log_prob[targets] = torch.cat([picked for picked, _ in found]).double().cpu().numpy()
-    answers.greedy[targets] = torch.cat([first for _, first in found]).cpu().numpy()
+    answers.log_prob[targets] = picked_K.double().cpu().numpy()
+    answers.greedy[targets] = first_K.cpu().numpy()
 
 
 def _pick(
-    logits_AV: torch.Tensor, row_K: torch.Tensor, token_K: torch.Tensor
+    logits_AV: torch.Tensor, row_K: torch.Tensor, token_K: torch.Tensor, room: _Room
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the log-probability of each asked token, and whether it is the first choice."""
     row_K, token_K = (x.to(logits_AV.device, non_blocking=True) for x in (row_K, token_K))
@@ -118,7 +142,7 @@ def _pick(
     first_K = logits_AV[row_K, token_K] == top_K
     if len(ties := first_K.nonzero()[:, 0]):
         first_K[ties] = logits_AV[row_K[ties]].argmax(-1) == token_K[ties]
-    return torch.log_softmax(logits_AV, -1)[row_K, token_K], first_K
+    return room.log_softmax(logits_AV)[row_K, token_K], first_K
 
 
 def _known(model: Any) -> bool:

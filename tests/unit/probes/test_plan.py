@@ -18,6 +18,15 @@ def test_padding_is_small_where_there_is_much_to_ask():
         assert max(batch.ids_BT.numel() for batch in batches) <= 4096
 
 
+def test_the_largest_batch_comes_first():
+    texts = sequences(np.random.default_rng(0).integers(5, 200, 400))
+    for branching in (True, False):
+        batches = make_plan([sequence_query(ids, 1) for ids in texts]).packed(branching=branching)
+        sizes = [batch.ids_BT.numel() for batch in batches]
+        assert len(sizes) > 2
+        assert sizes == sorted(sizes, reverse=True)
+
+
 def test_a_place_asked_twice_reaches_the_head_once():
     queries = [Query((5, 6, n), ((2, (1, 2)), (3, (n,)))) for n in range(4)]
     (batch,) = make_plan(queries).batches

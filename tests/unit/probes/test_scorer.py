@@ -71,6 +71,17 @@ def test_the_head_in_small_pieces_gives_the_same(model, monkeypatch, rows):
     np.testing.assert_allclose(answer(model, plan), whole, atol=1e-5)
 
 
+def test_log_probabilities_written_over_the_last_are_those_of_torch_to_the_bit():
+    room = scorer._Room()
+    places = []
+    for rows, vocabulary in ((5, 97), (5, 97), (3, 97), (7, 97), (7, 131)):
+        logits_AV = torch.randn(rows, vocabulary)
+        found = room.log_softmax(logits_AV)
+        assert torch.equal(found, torch.log_softmax(logits_AV, -1))
+        places.append(found.data_ptr())
+    assert places[0] == places[1] == places[2]
+
+
 def test_the_way_for_unknown_architectures_gives_the_same(model, monkeypatch):
     plan = make_plan([sequence_query(ids, 3) for ids in sequences(LENGTHS[1:5])])
     whole = answer(model, plan)
