@@ -236,6 +236,13 @@ def test_holm_of_three() -> None:
     assert adjusted == pytest.approx({"a": 0.04, "b": 0.03, "c": 0.04})
 
 
+def test_what_has_no_p_is_no_member_of_the_family() -> None:
+    adjusted = holm({"a": math.nan, "b": 0.01, "c": 0.02})
+    assert (adjusted["b"], adjusted["c"]) == (0.02, 0.02)
+    assert list(adjusted) == ["a", "b", "c"]
+    assert math.isnan(adjusted["a"])
+
+
 def test_boundaries_of_two_looks_are_the_published_ones() -> None:
     early, late = looks([5, 10])
     assert early.boundary == pytest.approx(2.963, abs=5e-4)

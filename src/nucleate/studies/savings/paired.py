@@ -157,15 +157,17 @@ def sign_flip(values: ArrayLike) -> float:
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     """Return p-values adjusted over a family by Holm's step-down method (1979).
 
-    >>> holm({"a": 0.01, "b": 0.04})
-    {'a': 0.02, 'b': 0.04}
+    What has no p (NaN) is no member of the family, and stays NaN.
+
+    >>> holm({"a": 0.01, "b": 0.04, "c": math.nan})
+    {'a': 0.02, 'b': 0.04, 'c': nan}
     """
-    ordered = sorted(p_values, key=lambda name: p_values[name])
+    known = {name: p for name, p in p_values.items() if not math.isnan(p)}
     adjusted, least = {}, 0.0
-    for rank, name in enumerate(ordered):
-        least = max(least, min(1.0, (len(ordered) - rank) * p_values[name]))
+    for rank, name in enumerate(sorted(known, key=lambda name: known[name])):
+        least = max(least, min(1.0, (len(known) - rank) * known[name]))
         adjusted[name] = least
-    return {name: adjusted[name] for name in p_values}
+    return {name: adjusted.get(name, math.nan) for name in p_values}
 
 
 def not_worse(values: ArrayLike, margin: float, *, level: float = 0.975) -> tuple[float, bool]:
