@@ -17,7 +17,7 @@ from nucleate.detect.score import FALLING
 from nucleate.store import Run, Status
 from nucleate.studies.savings.analysis import plain
 from nucleate.studies.savings.frontier import MIN_HORIZONS
-from nucleate.studies.savings.paired import bca_mean, holm, sign_flip, t_interval
+from nucleate.studies.savings.paired import bca_mean, drawn_signs, holm, sign_flip, t_interval
 from nucleate.studies.savings.records import ledger
 from nucleate.studies.savings.saving import Baseline, Treated, estimate
 
@@ -95,6 +95,7 @@ def compare(
         "tokens": {"base": [r.tokens for r in finals], "treated": [r.tokens for r in others]},
         "cost": _cost(finals, others),
         "rows": rows,
+        "how": drawn_signs(len(seeds)),
         "quality": chosen,
         "saving": _saving(first, others, seeds, chosen),
     }

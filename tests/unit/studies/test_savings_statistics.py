@@ -13,6 +13,7 @@ from nucleate.studies.savings.floors import Margins, floor, level_margin, loss_m
 from nucleate.studies.savings.frontier import Frontier, isotonic, log_costs_of_many
 from nucleate.studies.savings.looks import looks, spending
 from nucleate.studies.savings.paired import (
+    DRAWS,
     bca_mean,
     holm,
     jackknife,
@@ -200,6 +201,19 @@ def test_sign_flip_agrees_with_an_exact_permutation_test() -> None:
         (values,), np.sum, permutation_type="samples", n_resamples=np.inf, alternative="two-sided"
     )
     assert sign_flip(values) == pytest.approx(peer.pvalue)
+
+
+def test_more_signs_than_can_be_tried_are_drawn() -> None:
+    assert sign_flip(np.ones(21)) == 1 / (1 + DRAWS)
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal(20)
+    zero = np.append(values, 0.0)  # decides nothing: the exact p of twenty is that of twenty-one
+    assert sign_flip(zero) == pytest.approx(sign_flip(values), abs=0.005)
+    assert sign_flip([math.inf] * 21 + [-math.inf]) < 1e-4
+    arm = Treated(np.full(21, 0.6 * COSTS[3]), np.full(21, law(COSTS[3])))
+    assert estimate(many(21), arm).how == "mean log-ratio, BCa; p over 131,072 random signs"
+    with pytest.raises(ValueError, match="needs numbers"):
+        sign_flip([1.0, math.nan])
 
 
 def test_bca_is_scipys_bca() -> None:

@@ -25,6 +25,7 @@ from nucleate.studies.savings.paired import (
     Interval,
     bca,
     bca_mean,
+    drawn_signs,
     jackknife,
     median_interval,
     sign_flip,
@@ -83,7 +84,7 @@ class Estimate:
         p: Of the exact sign-flip test, two-sided. Against the baseline it tests each seed's gain in
             quality at equal cost, between arms their log-ratios; NaN where neither can be had.
         student: The same saving with Student's interval over the jackknife (NaN with missed runs).
-        how: How the interval was made.
+        how: How the interval was made; what else must be known of it after semicolons.
     """
 
     saving: Interval
@@ -199,13 +200,16 @@ def _estimate(
     """
     finite = bool(np.isfinite(ratios).all())
     tested = ratios if gains is None else gains
+    how = ["mean log-ratio, BCa" if finite else "median, order statistics"]
+    if signs := drawn_signs(tested.size):
+        how.append(signs)
     return Estimate(
         saving=as_saving(bca_mean(ratios) if finite else median_interval(ratios)),
         log_ratios=tuple(float(ratio) for ratio in ratios),
         places=tuple(places),
         p=math.nan if np.isnan(tested).any() else sign_flip(tested),
         student=as_saving(t_interval(ratios)) if finite else Interval(math.nan),
-        how="mean log-ratio, BCa" if finite else "median, order statistics",
+        how="; ".join(how),
     )
 
 
