@@ -295,18 +295,24 @@ class _Resampled:
     """
 
     def __init__(self, baseline: Baseline, treated: Treated, *, at_mean: bool = False) -> None:
-        self._baseline, self._treated, self._at_mean = baseline, treated, at_mean
+        self._treated, self._at_mean = treated, at_mean
+        there = np.isfinite(baseline.qualities)
+        known = there.any(axis=0)
+        self._costs, self._there = baseline.costs[known], there[:, known]
+        self._qualities = np.where(self._there, baseline.qualities[:, known], 0.0)
+        self._whole = self._qualities.sum(axis=0) / self._there.sum(axis=0)
 
     def __call__(self, seeds: NDArray[np.int64]) -> Array:
         qualities, costs = self._treated.qualities[seeds], np.log(self._treated.costs[seeds])
         if self._at_mean:
             qualities = qualities.mean(axis=1, keepdims=True)
-        if np.isfinite(self._baseline.qualities).all():
-            curves = self._baseline.qualities[seeds].mean(axis=1)
-            logs = log_costs_of_many(self._baseline.costs, curves, qualities)
-        else:  # which horizons there are depends on who was drawn
-            frontiers = [self._baseline.frontier(drawn) for drawn in seeds]
-            pairs = zip(frontiers, qualities, strict=True)
-            logs = np.array([frontier.log_costs(asked)[0] for frontier, asked in pairs])
+        logs = log_costs_of_many(self._costs, self._curves(seeds), qualities)
         means: Array = costs.mean(axis=-1) - logs.mean(axis=-1)
+        return means
+
+    def _curves(self, seeds: NDArray[np.int64]) -> Array:
+        """Return the mean quality at each horizon; of all seeds where no drawn one has a run."""
+        count = self._there[seeds].sum(axis=1)
+        total = self._qualities[seeds].sum(axis=1)
+        means: Array = np.where(count > 0, total / np.maximum(count, 1), self._whole)
         return means
