@@ -190,6 +190,26 @@ def test_preset_target_gives_no_credit_for_more_and_none_for_less() -> None:
     assert to_target(many(7), better, 0.9) is None
 
 
+def test_the_price_of_a_preset_target_has_an_error_and_no_p() -> None:
+    arm = Treated(np.full(10, 0.5 * COSTS[3]), np.full(10, 0.6))
+    sharp, noisy = (to_target(many(10, noise), arm, law(COSTS[3])) for noise in (0.0, 0.02))
+    assert sharp is not None
+    assert noisy is not None
+    assert (sharp.saving.lo, sharp.saving.hi) == pytest.approx((0.5, 0.5), abs=1e-9)
+    assert noisy.saving.hi - noisy.saving.lo > 0.02
+    assert noisy.student.hi - noisy.student.lo > 0.02
+    assert math.isnan(noisy.p)
+
+
+def test_a_resample_without_a_horizon_keeps_the_mean_of_all_there() -> None:
+    baseline = Baseline(COSTS[:5], LAW[:5] + 0.01 * np.arange(4)[:, None])
+    baseline.qualities[1:, 2] = np.nan  # one seed alone has run the third horizon
+    arm = Treated(np.full(4, 0.5 * COSTS[3]), law(COSTS[3]) + 0.01 * np.arange(4))
+    found = estimate(baseline, arm)
+    assert found.saving.lo <= found.saving.value <= found.saving.hi
+    assert math.isfinite(found.student.lo)
+
+
 @pytest.mark.parametrize(("number", "p"), [(5, 2 / 32), (10, 2 / 1024)])
 def test_sign_flip_of_differences_of_one_sign(number: int, p: float) -> None:
     assert sign_flip(np.arange(1.0, number + 1)) == p

@@ -228,14 +228,27 @@ def to_target(baseline: Baseline, treated: Treated, target: float) -> Estimate |
     """Estimate the saving to a preset quality; None where the frontier does not reach it.
 
     A run that ends below the target counts as infinite cost; one that ends above it gets no credit
-    for what it has too much.
+    for what it has too much. The price is one number for all seeds, and its error enters the
+    intervals by drawing the frontier again; a test of paired differences would not see it, and so
+    there is no p.
     """
-    price = baseline.frontier(np.arange(treated.costs.size)).cost_at(target)
-    if price.where != "inside":
+    everyone = np.arange(treated.costs.size)
+    frontier = baseline.frontier(everyone)
+    if frontier.cost_at(target).where != "inside":
         return None
     reached = treated.qualities >= target
-    ratios = np.where(reached, np.log(treated.costs / price.cost), MISSED)
-    return _estimate(ratios, ["inside" if fine else "below" for fine in reached])
+    aimed = Treated(treated.costs, np.where(reached, target, np.nan))
+    ratios, _ = log_ratios(frontier, aimed)
+    places: list[Place] = ["inside" if fine else "below" for fine in reached]
+    found = replace(_estimate(ratios, places), p=math.nan)
+    if found.missed:
+        return found
+    resampled = _Resampled(baseline, aimed)
+    return replace(
+        found,
+        saving=as_saving(bca(everyone.size, resampled)),
+        student=as_saving(jackknife(everyone.size, resampled)),
+    )
 
 
 def amortised(
