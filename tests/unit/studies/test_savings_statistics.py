@@ -175,9 +175,60 @@ def test_the_frontiers_own_noise_enters_the_interval() -> None:
 
 def test_one_arm_against_another_through_the_frontier() -> None:
     quality = np.full(8, law(COSTS[3]))
-    half = estimate(many(8), Treated(np.full(8, 0.5 * COSTS[3]), quality))
-    most = estimate(many(8), Treated(np.full(8, 0.8 * COSTS[3]), quality))
-    assert contrast(half, most).saving.value == pytest.approx(1 - 0.5 / 0.8, abs=1e-9)
+    half = Treated(np.full(8, 0.5 * COSTS[3]), quality)
+    most = Treated(np.full(8, 0.8 * COSTS[3]), quality)
+    found = contrast(many(8), half, most)
+    assert found.saving.value == pytest.approx(1 - 0.5 / 0.8, abs=1e-9)
+    assert (found.p, found.against) == (2 / 256, ("inside",) * 8)
+
+
+def test_a_copy_of_an_arm_on_fewer_seeds_saves_exactly_nothing() -> None:
+    rng = np.random.default_rng(1)
+    arm = Treated(np.full(10, 0.6 * COSTS[3]), law(COSTS[3]) + 0.02 * rng.standard_normal(10))
+    copy = Treated(arm.costs[:3], arm.qualities[:3])
+    for pair in ((arm, copy), (copy, arm)):
+        found = contrast(many(10, 0.02), *pair)
+        assert (found.saving.value, found.saving.lo, found.saving.hi) == (0.0, 0.0, 0.0)
+        assert (found.p, len(found.places)) == (1.0, 3)
+
+
+def test_the_frontier_is_drawn_again_between_arms_too() -> None:
+    cheap = Treated(np.full(10, 0.5 * COSTS[3]), np.full(10, law(COSTS[3])))
+    good = Treated(np.full(10, COSTS[4]), np.full(10, law(COSTS[4])))  # another stretch of it
+    found = contrast(many(10, 0.02), cheap, good)
+    assert found.saving.lo < found.saving.value < found.saving.hi
+    assert found.student.hi - found.student.lo > 0.02
+
+
+def test_a_control_beyond_the_frontier_leaves_no_lower_end() -> None:
+    arm = Treated(np.full(6, 0.5 * COSTS[5]), np.full(6, law(COSTS[5])))
+    better = Treated(np.full(6, COSTS[5]), np.array([0.9, 0.9, 0.7, 0.7, 0.7, 0.7]))
+    found = contrast(many(6), arm, better)
+    assert found.saving.lo == found.student.lo == -math.inf
+    assert math.isnan(found.p)
+    assert found.how.endswith("; no lower end: 2 of 6 controls lie beyond the frontier")
+    assert found.against == ("above", "above", "inside", "inside", "inside", "inside")
+    assert found.saving.value == pytest.approx(0.5, abs=1e-9)  # at most
+
+
+def test_controls_that_failed_never_make_an_arm_win() -> None:
+    worse = Treated(np.full(6, 2 * COSTS[3]), np.full(6, law(COSTS[3])))
+    gone = Treated(np.full(6, np.nan), np.full(6, np.nan))
+    found = contrast(many(6), worse, gone)
+    assert found.saving.lo == found.student.lo == -math.inf
+    assert math.isnan(found.p)
+    assert found.how.endswith("no lower end: 6 of 6 controls failed")
+
+
+def test_a_control_below_the_frontier_enters_with_its_bound() -> None:
+    arm = Treated(np.full(6, COSTS[2]), np.full(6, law(COSTS[2])))  # saves nothing
+    bad = Treated(np.full(6, 2 * COSTS[0]), np.full(6, 0.1))  # wastes half at least
+    found = contrast(many(6), arm, bad)
+    assert found.saving.value == pytest.approx(0.5, abs=1e-9)
+    assert found.saving.lo == pytest.approx(0.5, abs=1e-9)
+    assert found.how.endswith("6 of 6 controls end below the frontier and enter with their bound")
+    lost = contrast(many(6), Treated(arm.costs, np.full(6, 0.1)), bad)
+    assert lost.saving.value == 0.0  # a seed missed by both decides nothing
 
 
 def test_preset_target_gives_no_credit_for_more_and_none_for_less() -> None:

@@ -194,12 +194,9 @@ def _workload(table: Table, parts: Mapping[str, Any]) -> dict[str, Any]:
             "costs": runs.costs,
             "qualities": runs.qualities,
         }
-    for name, other in estimates.items():
-        if name != study.treated and study.treated in estimates:
-            number = len(other.log_ratios)
-            pair = contrast(_first(estimates[study.treated], number), other)
-            result["contrasts"][name] = _estimate(pair)
     if study.treated in estimates:
+        controls = [name for name in estimates if name != study.treated]
+        result["contrasts"] = {name: _contrast(table, name) for name in controls}
         result["others"] = _other_qualities(table)
         result["amortised"] = _amortised(table, estimates[study.treated], parts["tuning"])
     return result
@@ -257,6 +254,7 @@ def _estimate(found: Estimate) -> dict[str, Any]:
         "student": dataclasses.asdict(found.student),
         "log_ratios": found.log_ratios,
         "places": found.places,
+        "against": found.against,
         "p": found.p,
         "how": found.how,
         "missed": found.missed,
@@ -264,10 +262,14 @@ def _estimate(found: Estimate) -> dict[str, Any]:
     }
 
 
-def _first(found: Estimate, number: int) -> Estimate:
-    return dataclasses.replace(
-        found, log_ratios=found.log_ratios[:number], places=found.places[:number]
-    )
+def _contrast(table: Table, name: str) -> dict[str, Any]:
+    """What the treated arm saves against another one."""
+    quality = table.workload.quality
+    arms = [table.treated(arm, quality) for arm in (table.study.treated, name)]
+    try:
+        return _estimate(contrast(table.baseline(quality), *arms))
+    except UserError as error:
+        return {"problem": str(error)}
 
 
 def _other_qualities(table: Table) -> dict[str, Any]:

@@ -81,6 +81,7 @@ class Estimate:
         log_ratios: Of each seed; ``MISSED`` where the run counts as infinite cost.
         places: Where each seed's quality lies on the frontier. Seeds ``above`` enter with the
             bound, that is with a smaller saving than they may have.
+        against: Between arms, where the second one's seeds lie.
         p: Of the exact sign-flip test, two-sided. Against the baseline it tests each seed's gain in
             quality at equal cost, between arms their log-ratios; NaN where neither can be had.
         student: The same saving with Student's interval over the jackknife (NaN with missed runs).
@@ -93,6 +94,7 @@ class Estimate:
     p: float
     student: Interval
     how: str
+    against: tuple[Place | Literal["failed"], ...] = ()
 
     @property
     def missed(self) -> int:
@@ -213,15 +215,63 @@ def _estimate(
     )
 
 
-def contrast(first: Estimate, second: Estimate) -> Estimate:
+def contrast(baseline: Baseline, first: Treated, second: Treated) -> Estimate:
     """Estimate what one arm saves against another one, both at equal quality through the frontier.
 
-    A seed missed by both arms decides nothing and counts as no difference.
+    Both are priced on one frontier, of the seeds that both ran, drawn again with them. Whatever is
+    not known of the second arm, the control, counts against the first: a control that ends below
+    the frontier enters with its bound; where one lies beyond the frontier or failed, what it would
+    have cost is not known, and the saving has no lower end and no p. A seed missed by both arms
+    decides nothing and counts as no difference.
+
+    Args:
+        baseline: The frontier's runs.
+        first, second: The runs of each arm in the baseline's order of seeds; one may have fewer.
+
+    Raises:
+        UserError: The seeds that both ran give no frontier.
     """
-    a, b = np.array(first.log_ratios), np.array(second.log_ratios)
+    number = min(first.costs.size, second.costs.size)
+    base = Baseline(baseline.costs, baseline.qualities[:number])
+    ours, theirs = (Treated(arm.costs[:number], arm.qualities[:number]) for arm in (first, second))
+    frontier = base.frontier(np.arange(number))
+    (a, places), (b, against) = log_ratios(frontier, ours), log_ratios(frontier, theirs)
+    lost = np.isinf(a) & np.isinf(b)
+    low = np.array([place == "below" for place in against])
+    b = np.where(low, np.log(theirs.costs) - math.log(frontier.costs[0]), b)
     with np.errstate(invalid="ignore"):
-        ratios = np.where(np.isinf(a) & np.isinf(b), 0.0, a - b)
-    return _estimate(ratios, first.places)
+        found = _estimate(np.where(lost, 0.0, a - b), places)
+    if np.isfinite(a).all() and np.isfinite(b).all():
+        mine, other = _Resampled(base, ours), _Resampled(base, theirs)
+
+        def both(seeds: NDArray[np.int64]) -> Array:
+            return mine(seeds) - other(seeds)
+
+        found = replace(
+            found,
+            saving=as_saving(bca(number, both)),
+            student=as_saving(jackknife(number, both)),
+        )
+    return _against(found, against)
+
+
+def _against(found: Estimate, places: Sequence[Place | Literal["failed"]]) -> Estimate:
+    """Say where the controls lie; without a lower end where the cost of some is not known."""
+    counts = {place: f"{places.count(place)} of {len(places)} controls" for place in set(places)}
+    loose = {"above": "lie beyond the frontier", "failed": "failed"}
+    why = [f"{counts[place]} {words}" for place, words in loose.items() if place in counts]
+    notes = [found.how]
+    if "below" in counts:
+        notes.append(f"{counts['below']} end below the frontier and enter with their bound")
+    if why:
+        notes.append(f"no lower end: {', '.join(why)}")
+        found = replace(
+            found,
+            p=math.nan,
+            saving=replace(found.saving, lo=-math.inf),
+            student=replace(found.student, lo=-math.inf),
+        )
+    return replace(found, against=tuple(places), how="; ".join(notes))
 
 
 def to_target(baseline: Baseline, treated: Treated, target: float) -> Estimate | None:

@@ -94,7 +94,10 @@ def _figures(result: Mapping[str, Any]) -> list[list[tuple[str, str]]]:
         ]
         groups.append(
             [
-                (f"{what}, {words.label(one['saving'])}", words.percent(one["saving"]["value"]))
+                (
+                    f"{what}, {words.label(one['saving'])}",
+                    words.bound(one) + words.percent(one["saving"]["value"]),
+                )
                 for what, one in found
             ]
         )
@@ -112,7 +115,7 @@ def _workload(result: Mapping[str, Any], workload: Mapping[str, Any]) -> dict[st
         "arms": [(n, words.colour(n, baseline, treated), f) for n, f in arms],
         "against": against,
         "intervals": intervals([(n, words.colour(n, baseline, treated), f) for n, f in arms]),
-        "contrasts": intervals(against),
+        "contrasts": intervals([row for row in against if "saving" in row[2]]),
         "frontier": frontier(workload, baseline, treated),
         "pairs": pairs(workload, result["seeds"], baseline, treated),
         "legend": [

@@ -35,9 +35,23 @@ def percent(value: Any, digits: int = 1) -> str:
 
 
 def label(interval: Mapping[str, Any]) -> str:
-    """Write an interval of a saving: ``28.1 to 41.5 %``."""
+    """Write an interval of a saving: ``28.1 to 41.5 %``, or ``at most 41.5 %`` without an end."""
     lo, hi = percent(interval["lo"]), percent(interval["hi"])
-    return "no interval" if "–" in (lo, hi) else f"{lo.removesuffix(' %')} to {hi}"
+    if "–" in (lo, hi):
+        return "no interval"
+    if number_of(interval["lo"]) == -math.inf:
+        return "no interval" if number_of(interval["hi"]) == -math.inf else f"at most {hi}"
+    return f"{lo.removesuffix(' %')} to {hi}"
+
+
+def note(found: Mapping[str, Any]) -> str:
+    """Return what must be known of an estimate beside its numbers: ``no lower end: 2 of 5 …``."""
+    return str(found["how"]).partition("; ")[2]
+
+
+def bound(found: Mapping[str, Any]) -> str:
+    """Return ``at most`` before a value that stands without a lower end, else nothing."""
+    return "at most " if "no lower end" in note(found) else ""
 
 
 def quality_name(quality: str) -> str:
