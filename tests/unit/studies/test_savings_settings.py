@@ -50,6 +50,8 @@ def workload(**arms: Any) -> dict[str, Any]:
         ({"treated": "T2"}, "has no arm T2"),
         ({"workloads": workload(X={"like": "Y"})}, "arm X names 'Y'"),
         ({"workloads": workload(T={"like": "X"}, X={"like": "T"})}, "in a circle"),
+        ({"workloads": {"a/b": workload()["W1"]}}, "'a/b' is no name of a workload"),
+        ({"workloads": workload(**{"a/b": {}})}, "'a/b' is no name of an arm"),
         ({"sedes": [1]}, "unknown key 'sedes'"),
     ],
 )
