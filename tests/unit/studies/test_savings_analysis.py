@@ -110,6 +110,21 @@ def test_tuning_is_spread_over_runs() -> None:
     )
 
 
+def test_infinite_cost_is_not_made_up_for_by_more_runs() -> None:
+    one = study()
+    found = [
+        (slot, dataclasses.replace(r, scores={}, failed="diverged"))
+        if slot.arm == "T" and slot.seed < 7
+        else (slot, r)
+        for slot, r in records(one, Round("runs", one.seeds, Split.SEALED))
+    ]
+    data = result(one, {"W1": found})
+    assert data["workloads"]["W1"]["amortised"]["savings"] == dict.fromkeys(
+        ("1", "10", "100"), "-inf"
+    )
+    assert render_page(data)
+
+
 def test_the_result_is_strict_json() -> None:
     assert (
         json.loads(json.dumps(result(study()), allow_nan=False))["schema"] == "nucleate.savings/1"
