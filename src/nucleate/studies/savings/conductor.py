@@ -139,7 +139,8 @@ class Conductor:
         if jobs and (read_json(path) or {}).get("basis") != basis:
             found = self.bench.audit(name, jobs)
             write_json(path, {"basis": basis, **found})
-            told = "nothing found" if found["clean"] else "FOUND sealed n-grams"
+            told = f"{found['found']} of {found['asked']} sealed n-grams found"
+            told += "" if found["clean"] else ": NOT CLEAN"
             self._say(f"{name} · audit of {found['tokens']} training tokens: {told}")
 
     def preview(self) -> dict[str, Any]:
