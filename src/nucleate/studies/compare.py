@@ -17,7 +17,7 @@ from nucleate.detect.score import FALLING
 from nucleate.store import Run, Status
 from nucleate.studies.savings.analysis import plain
 from nucleate.studies.savings.frontier import MIN_HORIZONS
-from nucleate.studies.savings.paired import bca_mean, holm, sign_flip, t_interval
+from nucleate.studies.savings.paired import bca_mean, drawn_signs, holm, sign_flip, t_interval
 from nucleate.studies.savings.records import ledger
 from nucleate.studies.savings.saving import Baseline, Treated, estimate
 
@@ -70,7 +70,7 @@ def compare(
         its intervals and p, and the saving at equal quality or why there is none.
 
     Raises:
-        UserError: The runs are not two sets, are unfinished, or share no two seeds.
+        UserError: The runs are not two sets, are unfinished, have no ledger, or share no two seeds.
 
     Example:
         >>> compare(["runs/a0", "runs/a1"], ["runs/b0", "runs/b1"])     # doctest: +SKIP
@@ -95,6 +95,7 @@ def compare(
         "tokens": {"base": [r.tokens for r in finals], "treated": [r.tokens for r in others]},
         "cost": _cost(finals, others),
         "rows": rows,
+        "how": drawn_signs(len(seeds)),
         "quality": chosen,
         "saving": _saving(first, others, seeds, chosen),
     }
@@ -113,6 +114,8 @@ def _read(path: str | Path) -> Finished:
         tail = [loss for step, loss in zip(steps, losses, strict=True) if step.tokens > start]
         values[TRAINING] = float(np.mean(tail))
     cost = ledger(Path(path))
+    if not cost["flops"] > 0:
+        raise UserError("has no ledger of FLOPs, and so no cost", where=path, fix="leave it out")
     recipe = {key: value for key, value in run.manifest.recipe.items() if key not in _FREE}
     return Finished(
         path=str(path),
@@ -127,6 +130,8 @@ def _read(path: str | Path) -> Finished:
 def _sets(base: list[Finished], treated: list[Finished]) -> tuple[list[Finished], list[Finished]]:
     """Return the two sets; by their recipes where nobody says which is which."""
     if treated:
+        for name, runs in (("base", base), ("treated", treated)):
+            _refuse_mixed(name, runs)
         return base, treated
     kinds = list(dict.fromkeys(run.kind for run in base))
     if len(kinds) != 2:
@@ -137,6 +142,20 @@ def _sets(base: list[Finished], treated: list[Finished]) -> tuple[list[Finished]
             fix="name the runs of the second way with --treated",
         )
     return [r for r in base if r.kind == kinds[0]], [r for r in base if r.kind == kinds[1]]
+
+
+def _refuse_mixed(name: str, runs: Sequence[Finished]) -> None:
+    """Refuse two recipes for one seed: the longer run would silently stand for the set."""
+    first: dict[int, Finished] = {}
+    for run in runs:
+        other = first.setdefault(run.seed, run)
+        if other.kind != run.kind:
+            raise UserError(
+                f"the {name} set holds two recipes for seed {run.seed}",
+                where="compare",
+                got=f"{other.path} and {run.path}",
+                fix="leave one out: runs of a set differ in name, seed and length only",
+            )
 
 
 def _by_seed(runs: Sequence[Finished], seeds: Sequence[int]) -> list[Finished]:

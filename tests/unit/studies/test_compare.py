@@ -134,6 +134,30 @@ def test_mistakes(tmp_path: Path, treated: dict[str, Any], message: str) -> None
         nucleate.compare(base)
 
 
+def test_two_recipes_for_one_seed_are_not_one_set(tmp_path: Path) -> None:
+    base, treated = pairs(tmp_path, [0.1, 0.2])
+    longer = write(tmp_path / "c0", seed=0, tokens=2000, kind="third", loss=1.0)
+    with pytest.raises(UserError, match="the base set holds two recipes for seed 0"):
+        nucleate.compare([*base, longer], treated)
+    with pytest.raises(UserError, match="the treated set holds two recipes for seed 0"):
+        nucleate.compare(base, [longer, *treated])
+
+
+def test_runs_without_a_ledger_have_no_cost(tmp_path: Path) -> None:
+    base, treated = pairs(tmp_path, [0.1, 0.2])
+    with RunWriter.create(tmp_path / "bare", Manifest(name="bare", seeds={"model": 1})) as writer:
+        writer.finish("finished", Step(10, 1000))
+    with pytest.raises(UserError, match="has no ledger of FLOPs"):
+        nucleate.compare(base, [treated[0], tmp_path / "bare"])
+
+
+def test_more_than_twenty_pairs_are_tested_with_random_signs(tmp_path: Path) -> None:
+    found = nucleate.compare(*pairs(tmp_path, [0.1] * 21))
+    rows = {row["metric"]: row for row in found["rows"]}
+    assert rows["loss.held_out.nll"]["p"] == 1 / (1 + 2**17)
+    assert lines(found)[-1] == "p over 131,072 random signs"
+
+
 def test_in_a_terminal_and_as_json(tmp_path: Path) -> None:
     from nucleate.cli import app
 

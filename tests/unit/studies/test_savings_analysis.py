@@ -37,6 +37,27 @@ def test_contrasts_are_ratios_of_the_arms() -> None:
     assert found["no warm-up"]["saving"]["value"] == pytest.approx(1 - 0.65 / 0.97, abs=0.015)
 
 
+def test_an_ablation_that_is_a_copy_on_three_seeds_makes_no_difference() -> None:
+    one = study()
+    arms = dict(one.workloads["W1"].arms)
+    arms["no depth"] = arms["no depth"].model_copy(update={"seeds": 3})
+    one = one.model_copy(
+        update={"workloads": {"W1": one.workloads["W1"].model_copy(update={"arms": arms})}}
+    )
+    found = records(one, Round("runs", one.seeds, Split.SEALED), noise=0.01)
+    treated = {slot.seed: record for slot, record in found if slot.arm == "T"}
+    copied = [
+        (slot, dataclasses.replace(treated[slot.seed], arm=slot.arm))
+        if slot.arm == "no depth"
+        else (slot, record)
+        for slot, record in found
+    ]
+    data = result(one, {"W1": copied})["workloads"]["W1"]["contrasts"]["no depth"]
+    assert data["saving"] == data["student"] == {"value": 0.0, "lo": 0.0, "hi": 0.0}
+    assert data["log_ratios"] == [0.0, 0.0, 0.0]
+    assert data["against"] == data["places"] == ["inside"] * 3
+
+
 def test_what_is_equally_good_keeps_its_floors_and_what_is_worse_does_not() -> None:
     one = study()
     round_ = Round("runs", one.seeds, Split.SEALED)
@@ -87,6 +108,21 @@ def test_tuning_is_spread_over_runs() -> None:
     assert spread["savings"]["10"] == pytest.approx(
         1 - (10 * treated + 1.5e14) / (10 * baseline + 1e14)
     )
+
+
+def test_infinite_cost_is_not_made_up_for_by_more_runs() -> None:
+    one = study()
+    found = [
+        (slot, dataclasses.replace(r, scores={}, failed="diverged"))
+        if slot.arm == "T" and slot.seed < 7
+        else (slot, r)
+        for slot, r in records(one, Round("runs", one.seeds, Split.SEALED))
+    ]
+    data = result(one, {"W1": found})
+    assert data["workloads"]["W1"]["amortised"]["savings"] == dict.fromkeys(
+        ("1", "10", "100"), "-inf"
+    )
+    assert render_page(data)
 
 
 def test_the_result_is_strict_json() -> None:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nucleate.core import RecipeError
 from nucleate.core.settings import validate
 from nucleate.corpora.storyworld import Split
 from nucleate.studies.savings.arms import arm_changes, arm_recipe, changed, digest, needs_readings
+from nucleate.studies.savings.bench import Bench
+from nucleate.studies.savings.jobs import read_json
+from nucleate.studies.savings.pool import here
+from nucleate.studies.savings.records import Record, baseline_of
 from nucleate.studies.savings.rounds import Round, job_of, slots
 from nucleate.studies.savings.search import at_edge, neighbours, search
 from nucleate.studies.savings.settings import Study, load_study
+from nucleate.studies.savings.tuning import Trial, Tuner
 
 RECIPE = {"tokens": 4096, "rows": 4, "context": 64, "schedule": {"warmup_tokens": 0}}
 HORIZONS = [1024, 1536, 2048, 3072, 4096]
@@ -50,6 +56,8 @@ def workload(**arms: Any) -> dict[str, Any]:
         ({"treated": "T2"}, "has no arm T2"),
         ({"workloads": workload(X={"like": "Y"})}, "arm X names 'Y'"),
         ({"workloads": workload(T={"like": "X"}, X={"like": "T"})}, "in a circle"),
+        ({"workloads": {"a/b": workload()["W1"]}}, "'a/b' is no name of a workload"),
+        ({"workloads": workload(**{"a/b": {}})}, "'a/b' is no name of an arm"),
         ({"sedes": [1]}, "unknown key 'sedes'"),
     ],
 )
@@ -139,6 +147,35 @@ def test_names_of_runs_follow_from_what_decides_them(tmp_path: Any) -> None:
     assert key.startswith("T-3072-seed10-")
     assert job_of(one, slot, {"B1": {"optimizer.lr": 0.9}}, tmp_path).key != key
     assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
+
+
+def test_a_trial_that_broke_off_is_written_down(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tried(self: Tuner, arm: str, batch: Any, seeds: Any) -> list[Trial]:
+        fine = Record(arm, 1, "a", flops=7e9, scores={"composite": 0.5, "loss": 2.0})
+        lost = Record(arm, 1, "b", failed="MemoryError: no more")
+        return [Trial(s, (fine if s["optimizer.lr"] == 0.001 else lost,)) for s in batch]
+
+    monkeypatch.setattr(Tuner, "_try", tried)
+    one = study()
+    Tuner(one, "W1", tmp_path, Bench(one, here, print)).tune()
+    found = read_json(tmp_path / "W1" / "tuning.json")["B1"]
+    assert (found["chosen"], found["flops"]) == ({"optimizer.lr": 0.001}, 7e9)
+    assert {trial["setting"]["optimizer.lr"]: trial["flops"] for trial in found["trials"]} == {
+        0.001: 7e9,
+        0.002: 0,
+    }
+    assert ["MemoryError: no more"] in [trial["failed"] for trial in found["trials"]]
+
+
+def test_a_horizon_costs_what_its_known_runs_cost() -> None:
+    lost = Record("B1", 2, "b", failed="MemoryError")
+    found = baseline_of(
+        [[Record("B1", 1, "a", flops=7e9, scores={"syntax": 0.5})], [lost]], "syntax"
+    )
+    assert found.costs.tolist() == [7e9]
+    assert np.isnan(found.qualities[1, 0])
 
 
 def bowl(setting: dict[str, float]) -> float:

@@ -13,6 +13,7 @@ from nucleate.studies.savings.floors import Margins, floor, level_margin, loss_m
 from nucleate.studies.savings.frontier import Frontier, isotonic, log_costs_of_many
 from nucleate.studies.savings.looks import looks, spending
 from nucleate.studies.savings.paired import (
+    DRAWS,
     bca_mean,
     holm,
     jackknife,
@@ -174,9 +175,60 @@ def test_the_frontiers_own_noise_enters_the_interval() -> None:
 
 def test_one_arm_against_another_through_the_frontier() -> None:
     quality = np.full(8, law(COSTS[3]))
-    half = estimate(many(8), Treated(np.full(8, 0.5 * COSTS[3]), quality))
-    most = estimate(many(8), Treated(np.full(8, 0.8 * COSTS[3]), quality))
-    assert contrast(half, most).saving.value == pytest.approx(1 - 0.5 / 0.8, abs=1e-9)
+    half = Treated(np.full(8, 0.5 * COSTS[3]), quality)
+    most = Treated(np.full(8, 0.8 * COSTS[3]), quality)
+    found = contrast(many(8), half, most)
+    assert found.saving.value == pytest.approx(1 - 0.5 / 0.8, abs=1e-9)
+    assert (found.p, found.against) == (2 / 256, ("inside",) * 8)
+
+
+def test_a_copy_of_an_arm_on_fewer_seeds_saves_exactly_nothing() -> None:
+    rng = np.random.default_rng(1)
+    arm = Treated(np.full(10, 0.6 * COSTS[3]), law(COSTS[3]) + 0.02 * rng.standard_normal(10))
+    copy = Treated(arm.costs[:3], arm.qualities[:3])
+    for pair in ((arm, copy), (copy, arm)):
+        found = contrast(many(10, 0.02), *pair)
+        assert (found.saving.value, found.saving.lo, found.saving.hi) == (0.0, 0.0, 0.0)
+        assert (found.p, len(found.places)) == (1.0, 3)
+
+
+def test_the_frontier_is_drawn_again_between_arms_too() -> None:
+    cheap = Treated(np.full(10, 0.5 * COSTS[3]), np.full(10, law(COSTS[3])))
+    good = Treated(np.full(10, COSTS[4]), np.full(10, law(COSTS[4])))  # another stretch of it
+    found = contrast(many(10, 0.02), cheap, good)
+    assert found.saving.lo < found.saving.value < found.saving.hi
+    assert found.student.hi - found.student.lo > 0.02
+
+
+def test_a_control_beyond_the_frontier_leaves_no_lower_end() -> None:
+    arm = Treated(np.full(6, 0.5 * COSTS[5]), np.full(6, law(COSTS[5])))
+    better = Treated(np.full(6, COSTS[5]), np.array([0.9, 0.9, 0.7, 0.7, 0.7, 0.7]))
+    found = contrast(many(6), arm, better)
+    assert found.saving.lo == found.student.lo == -math.inf
+    assert math.isnan(found.p)
+    assert found.how.endswith("; no lower end: 2 of 6 controls lie beyond the frontier")
+    assert found.against == ("above", "above", "inside", "inside", "inside", "inside")
+    assert found.saving.value == pytest.approx(0.5, abs=1e-9)  # at most
+
+
+def test_controls_that_failed_never_make_an_arm_win() -> None:
+    worse = Treated(np.full(6, 2 * COSTS[3]), np.full(6, law(COSTS[3])))
+    gone = Treated(np.full(6, np.nan), np.full(6, np.nan))
+    found = contrast(many(6), worse, gone)
+    assert found.saving.lo == found.student.lo == -math.inf
+    assert math.isnan(found.p)
+    assert found.how.endswith("no lower end: 6 of 6 controls failed")
+
+
+def test_a_control_below_the_frontier_enters_with_its_bound() -> None:
+    arm = Treated(np.full(6, COSTS[2]), np.full(6, law(COSTS[2])))  # saves nothing
+    bad = Treated(np.full(6, 2 * COSTS[0]), np.full(6, 0.1))  # wastes half at least
+    found = contrast(many(6), arm, bad)
+    assert found.saving.value == pytest.approx(0.5, abs=1e-9)
+    assert found.saving.lo == pytest.approx(0.5, abs=1e-9)
+    assert found.how.endswith("6 of 6 controls end below the frontier and enter with their bound")
+    lost = contrast(many(6), Treated(arm.costs, np.full(6, 0.1)), bad)
+    assert lost.saving.value == 0.0  # a seed missed by both decides nothing
 
 
 def test_preset_target_gives_no_credit_for_more_and_none_for_less() -> None:
@@ -187,6 +239,26 @@ def test_preset_target_gives_no_credit_for_more_and_none_for_less() -> None:
     assert found.missed == 1
     assert found.saving.value == pytest.approx(0.5, abs=1e-9)
     assert to_target(many(7), better, 0.9) is None
+
+
+def test_the_price_of_a_preset_target_has_an_error_and_no_p() -> None:
+    arm = Treated(np.full(10, 0.5 * COSTS[3]), np.full(10, 0.6))
+    sharp, noisy = (to_target(many(10, noise), arm, law(COSTS[3])) for noise in (0.0, 0.02))
+    assert sharp is not None
+    assert noisy is not None
+    assert (sharp.saving.lo, sharp.saving.hi) == pytest.approx((0.5, 0.5), abs=1e-9)
+    assert noisy.saving.hi - noisy.saving.lo > 0.02
+    assert noisy.student.hi - noisy.student.lo > 0.02
+    assert math.isnan(noisy.p)
+
+
+def test_a_resample_without_a_horizon_keeps_the_mean_of_all_there() -> None:
+    baseline = Baseline(COSTS[:5], LAW[:5] + 0.01 * np.arange(4)[:, None])
+    baseline.qualities[1:, 2] = np.nan  # one seed alone has run the third horizon
+    arm = Treated(np.full(4, 0.5 * COSTS[3]), law(COSTS[3]) + 0.01 * np.arange(4))
+    found = estimate(baseline, arm)
+    assert found.saving.lo <= found.saving.value <= found.saving.hi
+    assert math.isfinite(found.student.lo)
 
 
 @pytest.mark.parametrize(("number", "p"), [(5, 2 / 32), (10, 2 / 1024)])
@@ -200,6 +272,19 @@ def test_sign_flip_agrees_with_an_exact_permutation_test() -> None:
         (values,), np.sum, permutation_type="samples", n_resamples=np.inf, alternative="two-sided"
     )
     assert sign_flip(values) == pytest.approx(peer.pvalue)
+
+
+def test_more_signs_than_can_be_tried_are_drawn() -> None:
+    assert sign_flip(np.ones(21)) == 1 / (1 + DRAWS)
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal(20)
+    zero = np.append(values, 0.0)  # decides nothing: the exact p of twenty is that of twenty-one
+    assert sign_flip(zero) == pytest.approx(sign_flip(values), abs=0.005)
+    assert sign_flip([math.inf] * 21 + [-math.inf]) < 1e-4
+    arm = Treated(np.full(21, 0.6 * COSTS[3]), np.full(21, law(COSTS[3])))
+    assert estimate(many(21), arm).how == "mean log-ratio, BCa; p over 131,072 random signs"
+    with pytest.raises(ValueError, match="needs numbers"):
+        sign_flip([1.0, math.nan])
 
 
 def test_bca_is_scipys_bca() -> None:
@@ -234,6 +319,13 @@ def test_median_with_infinities_has_order_statistics() -> None:
 def test_holm_of_three() -> None:
     adjusted = holm({"a": 0.03, "b": 0.01, "c": 0.02})
     assert adjusted == pytest.approx({"a": 0.04, "b": 0.03, "c": 0.04})
+
+
+def test_what_has_no_p_is_no_member_of_the_family() -> None:
+    adjusted = holm({"a": math.nan, "b": 0.01, "c": 0.02})
+    assert (adjusted["b"], adjusted["c"]) == (0.02, 0.02)
+    assert list(adjusted) == ["a", "b", "c"]
+    assert math.isnan(adjusted["a"])
 
 
 def test_boundaries_of_two_looks_are_the_published_ones() -> None:

@@ -16,7 +16,7 @@ from nucleate.core.settings import validate
 from nucleate.store import Run, Status
 from nucleate.studies.savings import freezing
 from nucleate.studies.savings.conductor import Conductor
-from nucleate.studies.savings.jobs import read_json
+from nucleate.studies.savings.jobs import read_json, write_json
 from nucleate.studies.savings.pool import here
 from nucleate.studies.savings.settings import Study
 
@@ -195,6 +195,31 @@ def test_changed_settings_or_code_close_the_sealed_probes(
     monkeypatch.setattr(freezing, "code_hash", lambda: "0" * 64)
     with pytest.raises(UserError, match="the code changed since the study was frozen"):
         conductor(folder).score()
+
+
+def test_figures_are_not_worked_out_under_other_settings_than_were_frozen(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="the study is not frozen"):
+        conductor(tmp_path).analyse()
+    conductor(tmp_path).freeze()
+    with pytest.raises(UserError, match="the settings changed since the study was frozen"):
+        conductor(tmp_path, margins={"loss": 0.5}).analyse()
+    write_json(tmp_path / "W1" / "tuning.json", {"T": {"chosen": {"optimizer.lr": 0.5}}})
+    with pytest.raises(UserError, match="the tuned values changed since the study was frozen"):
+        conductor(tmp_path).analyse()
+
+
+def test_later_code_may_work_out_the_figures_and_says_so(
+    done: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "study"
+    shutil.copytree(done[0], folder)
+    frozen = read_json(folder / "frozen.json")
+    del frozen["study"]["margins"]  # as if later code had added this key
+    write_json(folder / "frozen.json", frozen)
+    monkeypatch.setattr(freezing, "code_hash", lambda: "0" * 64)
+    result = conductor(folder).analyse()
+    assert result["frozen"]["same_code"] is False
+    assert result["workloads"]["W1"]["failed"] == []
 
 
 def test_before_anything_sealed_is_opened_a_study_may_be_frozen_again(tmp_path: Path) -> None:

@@ -32,6 +32,10 @@ def saving(value: Any, lo: Any, hi: Any) -> dict[str, Any]:
     }
 
 
+def student(lo: Any) -> dict[str, Any]:
+    return saving(0.4, 0.33, 0.45) | {"student": {"value": 0.4, "lo": lo, "hi": 0.5}}
+
+
 def run(arm: str, seed: int, tokens: int, **changes: Any) -> dict[str, Any]:
     plain = {
         "arm": arm,
@@ -60,6 +64,9 @@ def floor(name: str, holds: bool) -> dict[str, Any]:
     return {"name": name, "holds": holds, "treated": 0.5, "baseline": 0.5, "share": 0.05} | numbers
 
 
+AUDIT = {"clean": True, "lengths": [24], "tokens": 900, "sources": {}, "rows": [], "asked": 3}
+
+
 @pytest.fixture
 def result() -> dict[str, Any]:
     horizons = [600, 700, 800, 900, 1000]
@@ -82,7 +89,7 @@ def result() -> dict[str, Any]:
         "architectures": [],
         "tuning": {},
         "check": {},
-        "audit": {},
+        "audit": AUDIT,
         "others": {"at equal loss": {"problem": "a frontier needs more horizons"}},
     }
     return {
@@ -131,6 +138,46 @@ def test_a_controller_that_does_not_beat_the_yoked_control_says_so_first(
     assert first.startswith("The controller does not beat its yoked control. T against B1: 40.0 %")
 
 
+def test_before_the_last_look_nothing_is_claimed(result: dict[str, Any]) -> None:
+    result["planned"] = 4
+    nothing = "2 of 4 planned seeds: nothing is claimed at this look"
+    page = render_page(result)
+    assert headline(page) == nothing
+    assert words.thirty(result) == f"{nothing}."
+    assert words.first_line(result).startswith(f"{nothing}. T against B1: 40.0 % less compute")
+    assert "beats" not in words.first_line(result)
+    assert "beats its yoked control" not in page
+    result["workloads"]["W1"]["contrasts"]["B3"] = saving(0.1, -0.01, 0.2)
+    behind = "so far the controller does not beat its yoked control on W1"
+    assert words.first_line(result).startswith(f"{nothing}; {behind}. T against")
+    assert "So far the controller does not beat" in render_page(result)
+
+
+def test_a_control_is_beaten_only_where_both_intervals_say_so(result: dict[str, Any]) -> None:
+    found = saving(0.1, 0.05, 0.2)
+    assert words.beats(found)
+    for lo in (-0.01, None, "-inf"):
+        assert not words.beats(found | {"student": {"value": 0.1, "lo": lo, "hi": 0.2}})
+    result["workloads"]["W1"]["contrasts"]["B3"] = found | {"student": student(-0.01)["student"]}
+    assert words.headline(result) == "The controller does not beat its yoked control"
+
+
+def test_a_contrast_without_a_lower_end_says_why(result: dict[str, Any]) -> None:
+    why = "no lower end: 2 of 5 controls lie beyond the frontier"
+    loose = saving(0.1, "-inf", 0.2) | {"p": None, "how": f"mean log-ratio, BCa; {why}"}
+    result["workloads"]["W1"]["contrasts"] = {"B3": loose, "B2": {"problem": "too few horizons"}}
+    page = render_page(result)
+    assert why in page
+    assert "at most <b>10.0 %</b>" in page
+    assert '<td class="num">at most 20.0 %</td>' in page
+    assert "∞" not in page
+    assert "Too few horizons" in page
+    out = io.StringIO()
+    savings_summary(result, Console(file=out, width=200))
+    assert "at most 10.0 %  at most 20.0 %" in out.getvalue()
+    assert f"against B3: {why}" in out.getvalue()
+
+
 def test_one_of_two_workloads_lost_is_named(result: dict[str, Any]) -> None:
     other = copy.deepcopy(result["workloads"]["W1"])
     other["contrasts"]["B3"] = {"problem": "none"}
@@ -153,11 +200,30 @@ def test_a_preview_is_never_called_a_result(result: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"arms": {"T": saving(0.4, 0.29, 0.5)}}, "the interval of W1 reaches below 30 %"),
-        ({"arms": {"T": saving(0.4, None, None)}}, "the interval of W1 reaches below 30 %"),
+        ({"arms": {"T": saving(0.4, 0.29, 0.5)}}, "an interval of W1 reaches below 30 %"),
+        ({"arms": {"T": student(0.29)}}, "an interval of W1 reaches below 30 %"),
+        ({"arms": {"T": saving(0.4, None, None)}}, "W1 lacks an interval"),
+        ({"arms": {"T": student(None)}}, "W1 lacks an interval"),
         ({"arms": {"T": {"problem": "x"}}}, "W1 has no estimate"),
         ({"floors": [floor("syntax", False)]}, "syntax of W1 is not shown to be kept"),
         ({"floors": []}, "quality of W1 is not shown to be kept"),
+        ({"audit": {}}, "no audit of the sealed questions was made on W1"),
+        (
+            {"audit": AUDIT | {"clean": False}},
+            "sealed questions were found in training data on W1",
+        ),
+        (
+            {"audit": AUDIT | {"clean": False, "asked": 0}},
+            "the audit of the sealed questions had nothing to look for on W1",
+        ),
+        (
+            {"architectures": [{"layers": 2}, {"layers": 3}]},
+            "runs of W1 end in 2 different architectures",
+        ),
+        (
+            {"runs": [run("T", 0, 500, probe_share=0.031)]},
+            "probes of W1 took up to 3.1 % of a run, more than 2 %",
+        ),
     ],
 )
 def test_thirty_per_cent_is_not_claimed(
@@ -182,9 +248,12 @@ def test_failures_bounds_and_costs_stand_on_the_page(result: dict[str, Any]) -> 
 
 
 def test_code_that_changed_since_the_freeze_is_told(result: dict[str, Any]) -> None:
-    assert "other code" not in render_page(result)
+    assert "later code" not in render_page(result)
     result["frozen"]["same_code"] = False
-    assert "worked out by other code than was frozen" in render_page(result)
+    assert "figures worked out by later code" in render_page(result)
+    told = "Figures worked out by later code; runs and scores are by the frozen one."
+    assert words.thirty(result).startswith("Every interval ends above 30 %")  # allowed, but said
+    assert words.thirty(result).endswith(told)
 
 
 def test_infinite_cost_is_written_and_not_drawn(result: dict[str, Any], tmp_path: Any) -> None:

@@ -16,7 +16,7 @@ from nucleate.studies.savings import freezing
 from nucleate.studies.savings.floors import Floor, floor, level_margin, loss_margin
 from nucleate.studies.savings.looks import looks
 from nucleate.studies.savings.paired import holm
-from nucleate.studies.savings.records import Record
+from nucleate.studies.savings.records import Record, baseline_of, known_mean
 from nucleate.studies.savings.rounds import Round, Slot
 from nucleate.studies.savings.saving import (
     Baseline,
@@ -63,11 +63,7 @@ class Table:
         """Return the frontier's runs for one quality."""
         arm, horizons = self.study.baseline, self.workload.horizons
         grid = [[self.by_slot[arm, seed, tokens] for tokens in horizons] for seed in self.seeds]
-        costs = np.array([[one.flops for one in row] for row in grid])
-        return Baseline(
-            np.array([_mean(column) for column in costs.T]),
-            np.array([[one.quality(quality) for one in row] for row in grid]),
-        )
+        return baseline_of(grid, quality)
 
     def arm(self, name: str) -> list[Record]:
         """Return the runs of an arm in order of seeds; of the baseline, its finals."""
@@ -194,12 +190,9 @@ def _workload(table: Table, parts: Mapping[str, Any]) -> dict[str, Any]:
             "costs": runs.costs,
             "qualities": runs.qualities,
         }
-    for name, other in estimates.items():
-        if name != study.treated and study.treated in estimates:
-            number = len(other.log_ratios)
-            pair = contrast(_first(estimates[study.treated], number), other)
-            result["contrasts"][name] = _estimate(pair)
     if study.treated in estimates:
+        controls = [name for name in estimates if name != study.treated]
+        result["contrasts"] = {name: _contrast(table, name) for name in controls}
         result["others"] = _other_qualities(table)
         result["amortised"] = _amortised(table, estimates[study.treated], parts["tuning"])
     return result
@@ -234,7 +227,7 @@ def _floors(table: Table, name: str) -> list[dict[str, Any]]:
     scored = [one for one in (*treated, *finals) if not one.failed]
     if not scored or len(treated) < 2 or len(finals) != len(treated):
         return []
-    cost = _mean(np.array([one.flops for one in finals]))
+    cost = known_mean([one.flops for one in finals])
     found: list[Floor] = []
     for quality in scored[0].scores:
         try:
@@ -257,6 +250,7 @@ def _estimate(found: Estimate) -> dict[str, Any]:
         "student": dataclasses.asdict(found.student),
         "log_ratios": found.log_ratios,
         "places": found.places,
+        "against": found.against,
         "p": found.p,
         "how": found.how,
         "missed": found.missed,
@@ -264,10 +258,14 @@ def _estimate(found: Estimate) -> dict[str, Any]:
     }
 
 
-def _first(found: Estimate, number: int) -> Estimate:
-    return dataclasses.replace(
-        found, log_ratios=found.log_ratios[:number], places=found.places[:number]
-    )
+def _contrast(table: Table, name: str) -> dict[str, Any]:
+    """What the treated arm saves against another one."""
+    quality = table.workload.quality
+    arms = [table.treated(arm, quality) for arm in (table.study.treated, name)]
+    try:
+        return _estimate(contrast(table.baseline(quality), *arms))
+    except UserError as error:
+        return {"problem": str(error)}
 
 
 def _other_qualities(table: Table) -> dict[str, Any]:
@@ -305,17 +303,20 @@ def _other_qualities(table: Table) -> dict[str, Any]:
 
 def _amortised(table: Table, found: Estimate, tuning: Mapping[str, Any]) -> dict[str, Any]:
     """Spread the tuning of both sides over 1, 10 and 100 runs at equal quality."""
-    treated = _mean(np.array([one.flops for one in table.arm(table.study.treated)]))
-    ratio = 1 - found.saving.value
+    treated = known_mean([one.flops for one in table.arm(table.study.treated)])
+    baseline = treated / (1 - found.saving.value)  # none at infinite cost
     own = float(tuning.get(table.study.baseline, {}).get("total", 0.0))
     line = table.workload.line(table.study.treated)
     spent = sum(float(tuning[arm]["flops"]) for arm in line if arm in tuning)
     return {
         "treated": treated,
-        "baseline": treated / ratio,
+        "baseline": baseline,
         "tuning_treated": spent,
         "tuning_baseline": own,
-        "savings": {str(n): amortised(treated, treated / ratio, spent, own, n) for n in RUNS},
+        "savings": {
+            str(n): amortised(treated, baseline, spent, own, n) if baseline > 0 else -math.inf
+            for n in RUNS
+        },
     }
 
 
@@ -330,11 +331,6 @@ def _architectures(records: Sequence[Record]) -> list[dict[str, Any]]:
         if one.architecture and dict(one.architecture) not in found:
             found.append(dict(one.architecture))
     return found
-
-
-def _mean(values: Array) -> float:
-    there = values[np.isfinite(values)]
-    return float(there.mean()) if there.size else math.nan
 
 
 def plain(value: Any) -> Any:

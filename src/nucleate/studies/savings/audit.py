@@ -1,7 +1,8 @@
-"""Prove that no sealed question stands in any training source: an audit by n-grams.
+"""Look for sealed questions in every training source: an audit by n-grams.
 
 Of everything that a suite asks, the n tokens up to and including the decided one form a window. The
 audit looks for each window in every token stream that the study trained on, as far as it was read.
+It finds questions that were copied; one that says the same in other words it cannot find.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ def windows_of(suite: Any, length: int) -> list[Windows]:
 
     Args:
         suite: Probes with items that have a `Plan`.
-        length: Tokens of a window; whole texts that are shorter count as they are, from `SHORTEST`
-            tokens on.
+        length: Tokens of a window; what is decided earlier in its text has a shorter one, of
+            everything before it, from `SHORTEST` tokens on.
     """
     by_length: dict[int, dict[tuple[int, ...], set[str]]] = {}
     for probe, items in suite.parts:
@@ -82,14 +83,14 @@ def windows_of(suite: Any, length: int) -> list[Windows]:
 
 
 def _of_query(query: Any, length: int) -> Iterator[tuple[int, ...]]:
-    text = len(query.ids) - 1  # what begins the sequence is no part of any text
-    if text < length:
-        if text >= SHORTEST:
-            yield tuple(query.ids[1:])
-        return
+    asked = {position for position, _ in query.asks}
     for position, tokens in query.asks:
-        if position >= length:
-            yield (*query.ids[position - length + 1 : position], tokens[0])
+        if position < length and position + 1 in asked:
+            continue  # the next window holds this one; alone, the first words of a text are common
+        start = max(1, position - length + 1)  # what begins the sequence is no part of any text
+        window = (*query.ids[start:position], tokens[0])
+        if len(window) >= SHORTEST:
+            yield window
 
 
 def audit(
@@ -105,7 +106,9 @@ def audit(
 
     Returns:
         For each probe and length the number of windows, how many stand in a source, and examples;
-        the tokens read of each source; and whether nothing was found at the longest length.
+        the tokens read of each source; and of the longest length, without what `LOSS` alone asks,
+        how many windows were ``asked`` and ``found``, and whether it is ``clean``: there was
+        something to look for, somewhere to look, and nothing was found.
     """
     groups = {length: windows_of(suite, length) for length in lengths}
     read: dict[str, int] = {}
@@ -119,13 +122,17 @@ def audit(
         for length, group in groups.items()
         for row in _rows(group, tokenizer)
     ]
-    asked = [row for row in rows if row["length"] == max(lengths) and row["probe"] not in LOSS]
+    judged = [row for row in rows if row["length"] == max(lengths) and row["forbidden"]]
+    asked, found = (sum(row[key] for row in judged) for key in ("windows", "found"))
+    tokens_read = sum(read.values())
     return {
         "lengths": list(lengths),
         "sources": read,
-        "tokens": sum(read.values()),
+        "tokens": tokens_read,
         "rows": rows,
-        "clean": all(row["found"] == 0 for row in asked),
+        "asked": asked,
+        "found": found,
+        "clean": asked > 0 and tokens_read > 0 and found == 0,
     }
 
 
@@ -134,7 +141,9 @@ def _rows(groups: Sequence[Windows], tokenizer: Any) -> list[dict[str, Any]]:
     for group in groups:
         for window, owners in group.windows.items():
             name = ", ".join(sorted(owners))
-            row = rows.setdefault(name, {"probe": name, "windows": 0, "found": 0, "examples": []})
+            none: dict[str, Any] = {"windows": 0, "found": 0, "examples": []}
+            forbidden = not owners <= set(LOSS)
+            row = rows.setdefault(name, {"probe": name, "forbidden": forbidden, **none})
             row["windows"] += 1
             if window in group.found:
                 row["found"] += 1

@@ -139,7 +139,8 @@ class Conductor:
         if jobs and (read_json(path) or {}).get("basis") != basis:
             found = self.bench.audit(name, jobs)
             write_json(path, {"basis": basis, **found})
-            told = "nothing found" if found["clean"] else "FOUND sealed n-grams"
+            told = f"{found['found']} of {found['asked']} sealed n-grams found"
+            told += "" if found["clean"] else ": NOT CLEAN"
             self._say(f"{name} · audit of {found['tokens']} training tokens: {told}")
 
     def preview(self) -> dict[str, Any]:
@@ -162,12 +163,13 @@ class Conductor:
         return result
 
     def analyse(self) -> dict[str, Any]:
-        """Work out all figures from what was scored, and keep them as `RESULT`."""
-        frozen = read_json(self.folder / freezing.FILE)
-        if frozen is None:
-            raise UserError(
-                "the study is not frozen", where=self.folder, fix="run its stages first"
-            )
+        """Work out all figures from what was scored, and keep them as `RESULT`.
+
+        Raises:
+            UserError: The study was never frozen, or its settings or tuned values have changed
+                since. Later code may work out the figures; the page says so then.
+        """
+        frozen = freezing.require_settings(self.folder, self.study, self.tuned())
         result = self._analysed(self.round, frozen)
         write_json(self.folder / RESULT, result)
         return result

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nucleate.core import UserError
+from nucleate.core.settings import validate
 from nucleate.studies.savings.arms import arm_changes, base_recipe, changed, digest
 from nucleate.studies.savings.jobs import read_json, write_json
 from nucleate.studies.savings.settings import Study
@@ -85,17 +86,42 @@ def require(folder: Path, study: Study, tuned: dict[str, Any]) -> dict[str, Any]
     Raises:
         UserError: The study was never frozen, or settings, tuned values or code have changed since.
     """
+    frozen, now = _frozen(folder), content(study, tuned)
+    if digest(now) != frozen["hash"]:
+        raise _changed(folder, difference(frozen, now))
+    return frozen
+
+
+def require_settings(folder: Path, study: Study, tuned: dict[str, Any]) -> dict[str, Any]:
+    """Return the freeze of a study whose settings and tuned values are the frozen ones.
+
+    The code may be later than what was frozen; keys that it has added count with their defaults.
+
+    Raises:
+        UserError: The study was never frozen, or settings or tuned values have changed since.
+    """
+    frozen = _frozen(folder)
+    then = validate(Study, frozen["study"], where=str(folder / FILE)).model_dump(mode="json")
+    before = {**frozen, "study": then}
+    now = {**frozen, "study": study.model_dump(mode="json"), "tuned": tuned}
+    if any(digest(before[key]) != digest(now[key]) for key in ("study", "tuned")):
+        raise _changed(folder, difference(before, now))
+    return frozen
+
+
+def _frozen(folder: Path) -> dict[str, Any]:
     frozen = read_json(folder / FILE)
     if frozen is None:
         raise UserError("the study is not frozen", where=folder, fix="run --stage freeze first")
-    now = content(study, tuned)
-    if digest(now) != frozen["hash"]:
-        raise UserError(
-            f"{difference(frozen, now)} changed since the study was frozen",
-            where=folder / FILE,
-            fix="put it back, or freeze again as long as nothing sealed was opened",
-        )
     return dict(frozen)
+
+
+def _changed(folder: Path, what: str) -> UserError:
+    return UserError(
+        f"{what} changed since the study was frozen",
+        where=folder / FILE,
+        fix="put it back, or freeze again as long as nothing sealed was opened",
+    )
 
 
 def difference(frozen: dict[str, Any] | None, now: dict[str, Any]) -> str:

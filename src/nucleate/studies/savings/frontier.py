@@ -5,7 +5,6 @@ Costs are in FLOPs; a quality is any number that more training should raise (a l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -163,13 +162,3 @@ def isotonic(values: ArrayLike, weights: ArrayLike | None = None) -> Array:
             total = last[1] + size
             blocks[-1] = [(last[0] * last[1] + mean * size) / total, total, last[2] + length]
     return np.repeat([mean for mean, _, _ in blocks], [int(length) for _, _, length in blocks])
-
-
-def pooled(costs: ArrayLike, qualities: Sequence[ArrayLike]) -> Frontier:
-    """Return one frontier of several seeds: the mean quality at every horizon.
-
-    Args:
-        costs: FLOPs of each horizon, shape ``(h,)``.
-        qualities: Of each seed, shape ``(seeds, h)``.
-    """
-    return Frontier(costs, np.asarray(qualities, np.float64).mean(axis=0))

@@ -8,10 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from nucleate.core import Mark
 from nucleate.corpora.storyworld import Split
 from nucleate.store import Run
 from nucleate.studies.savings.jobs import Job, read_json
+from nucleate.studies.savings.saving import Baseline
 from nucleate.studies.savings.scoring import default_levels, levels_of
 
 REPEATED = "discarded work"
@@ -112,3 +116,19 @@ def ledger(folder: Path) -> dict[str, Any]:
         "parts": parts,
         "seconds": {part: spent for part, spent in seconds.items() if math.isfinite(spent)},
     }
+
+
+def baseline_of(grid: Sequence[Sequence[Record]], quality: str) -> Baseline:
+    """Return the frontier's runs from records, by seed and horizon."""
+    costs = np.array([[one.flops for one in row] for row in grid])
+    return Baseline(
+        np.array([known_mean(column) for column in costs.T]),
+        np.array([[one.quality(quality) for one in row] for row in grid]),
+    )
+
+
+def known_mean(values: ArrayLike) -> float:
+    """Return the mean of what is finite; NaN where nothing is."""
+    given = np.asarray(values, np.float64)
+    there = given[np.isfinite(given)]
+    return float(there.mean()) if there.size else math.nan

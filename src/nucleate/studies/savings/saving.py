@@ -25,6 +25,7 @@ from nucleate.studies.savings.paired import (
     Interval,
     bca,
     bca_mean,
+    drawn_signs,
     jackknife,
     median_interval,
     sign_flip,
@@ -80,10 +81,11 @@ class Estimate:
         log_ratios: Of each seed; ``MISSED`` where the run counts as infinite cost.
         places: Where each seed's quality lies on the frontier. Seeds ``above`` enter with the
             bound, that is with a smaller saving than they may have.
+        against: Between arms, where the second one's seeds lie.
         p: Of the exact sign-flip test, two-sided. Against the baseline it tests each seed's gain in
             quality at equal cost, between arms their log-ratios; NaN where neither can be had.
         student: The same saving with Student's interval over the jackknife (NaN with missed runs).
-        how: How the interval was made.
+        how: How the interval was made; what else must be known of it after semicolons.
     """
 
     saving: Interval
@@ -92,6 +94,7 @@ class Estimate:
     p: float
     student: Interval
     how: str
+    against: tuple[Place | Literal["failed"], ...] = ()
 
     @property
     def missed(self) -> int:
@@ -199,39 +202,103 @@ def _estimate(
     """
     finite = bool(np.isfinite(ratios).all())
     tested = ratios if gains is None else gains
+    how = ["mean log-ratio, BCa" if finite else "median, order statistics"]
+    if signs := drawn_signs(tested.size):
+        how.append(signs)
     return Estimate(
         saving=as_saving(bca_mean(ratios) if finite else median_interval(ratios)),
         log_ratios=tuple(float(ratio) for ratio in ratios),
         places=tuple(places),
         p=math.nan if np.isnan(tested).any() else sign_flip(tested),
         student=as_saving(t_interval(ratios)) if finite else Interval(math.nan),
-        how="mean log-ratio, BCa" if finite else "median, order statistics",
+        how="; ".join(how),
     )
 
 
-def contrast(first: Estimate, second: Estimate) -> Estimate:
+def contrast(baseline: Baseline, first: Treated, second: Treated) -> Estimate:
     """Estimate what one arm saves against another one, both at equal quality through the frontier.
 
-    A seed missed by both arms decides nothing and counts as no difference.
+    Both are priced on one frontier, of the seeds that both ran, drawn again with them. Whatever is
+    not known of the second arm, the control, counts against the first: a control that ends below
+    the frontier enters with its bound; where one lies beyond the frontier or failed, what it would
+    have cost is not known, and the saving has no lower end and no p. A seed missed by both arms
+    decides nothing and counts as no difference.
+
+    Args:
+        baseline: The frontier's runs.
+        first, second: The runs of each arm in the baseline's order of seeds; one may have fewer.
+
+    Raises:
+        UserError: The seeds that both ran give no frontier.
     """
-    a, b = np.array(first.log_ratios), np.array(second.log_ratios)
+    number = min(first.costs.size, second.costs.size)
+    base = Baseline(baseline.costs, baseline.qualities[:number])
+    ours, theirs = (Treated(arm.costs[:number], arm.qualities[:number]) for arm in (first, second))
+    frontier = base.frontier(np.arange(number))
+    (a, places), (b, against) = log_ratios(frontier, ours), log_ratios(frontier, theirs)
+    lost = np.isinf(a) & np.isinf(b)
+    low = np.array([place == "below" for place in against])
+    b = np.where(low, np.log(theirs.costs) - math.log(frontier.costs[0]), b)
     with np.errstate(invalid="ignore"):
-        ratios = np.where(np.isinf(a) & np.isinf(b), 0.0, a - b)
-    return _estimate(ratios, first.places)
+        found = _estimate(np.where(lost, 0.0, a - b), places)
+    if np.isfinite(a).all() and np.isfinite(b).all():
+        mine, other = _Resampled(base, ours), _Resampled(base, theirs)
+
+        def both(seeds: NDArray[np.int64]) -> Array:
+            return mine(seeds) - other(seeds)
+
+        found = replace(
+            found,
+            saving=as_saving(bca(number, both)),
+            student=as_saving(jackknife(number, both)),
+        )
+    return _against(found, against)
+
+
+def _against(found: Estimate, places: Sequence[Place | Literal["failed"]]) -> Estimate:
+    """Say where the controls lie; without a lower end where the cost of some is not known."""
+    counts = {place: f"{places.count(place)} of {len(places)} controls" for place in set(places)}
+    loose = {"above": "lie beyond the frontier", "failed": "failed"}
+    why = [f"{counts[place]} {words}" for place, words in loose.items() if place in counts]
+    notes = [found.how]
+    if "below" in counts:
+        notes.append(f"{counts['below']} end below the frontier and enter with their bound")
+    if why:
+        notes.append(f"no lower end: {', '.join(why)}")
+        found = replace(
+            found,
+            p=math.nan,
+            saving=replace(found.saving, lo=-math.inf),
+            student=replace(found.student, lo=-math.inf),
+        )
+    return replace(found, against=tuple(places), how="; ".join(notes))
 
 
 def to_target(baseline: Baseline, treated: Treated, target: float) -> Estimate | None:
     """Estimate the saving to a preset quality; None where the frontier does not reach it.
 
     A run that ends below the target counts as infinite cost; one that ends above it gets no credit
-    for what it has too much.
+    for what it has too much. The price is one number for all seeds, and its error enters the
+    intervals by drawing the frontier again; a test of paired differences would not see it, and so
+    there is no p.
     """
-    price = baseline.frontier(np.arange(treated.costs.size)).cost_at(target)
-    if price.where != "inside":
+    everyone = np.arange(treated.costs.size)
+    frontier = baseline.frontier(everyone)
+    if frontier.cost_at(target).where != "inside":
         return None
     reached = treated.qualities >= target
-    ratios = np.where(reached, np.log(treated.costs / price.cost), MISSED)
-    return _estimate(ratios, ["inside" if fine else "below" for fine in reached])
+    aimed = Treated(treated.costs, np.where(reached, target, np.nan))
+    ratios, _ = log_ratios(frontier, aimed)
+    places: list[Place] = ["inside" if fine else "below" for fine in reached]
+    found = replace(_estimate(ratios, places), p=math.nan)
+    if found.missed:
+        return found
+    resampled = _Resampled(baseline, aimed)
+    return replace(
+        found,
+        saving=as_saving(bca(everyone.size, resampled)),
+        student=as_saving(jackknife(everyone.size, resampled)),
+    )
 
 
 def amortised(
@@ -291,18 +358,24 @@ class _Resampled:
     """
 
     def __init__(self, baseline: Baseline, treated: Treated, *, at_mean: bool = False) -> None:
-        self._baseline, self._treated, self._at_mean = baseline, treated, at_mean
+        self._treated, self._at_mean = treated, at_mean
+        there = np.isfinite(baseline.qualities)
+        known = there.any(axis=0)
+        self._costs, self._there = baseline.costs[known], there[:, known]
+        self._qualities = np.where(self._there, baseline.qualities[:, known], 0.0)
+        self._whole = self._qualities.sum(axis=0) / self._there.sum(axis=0)
 
     def __call__(self, seeds: NDArray[np.int64]) -> Array:
         qualities, costs = self._treated.qualities[seeds], np.log(self._treated.costs[seeds])
         if self._at_mean:
             qualities = qualities.mean(axis=1, keepdims=True)
-        if np.isfinite(self._baseline.qualities).all():
-            curves = self._baseline.qualities[seeds].mean(axis=1)
-            logs = log_costs_of_many(self._baseline.costs, curves, qualities)
-        else:  # which horizons there are depends on who was drawn
-            frontiers = [self._baseline.frontier(drawn) for drawn in seeds]
-            pairs = zip(frontiers, qualities, strict=True)
-            logs = np.array([frontier.log_costs(asked)[0] for frontier, asked in pairs])
+        logs = log_costs_of_many(self._costs, self._curves(seeds), qualities)
         means: Array = costs.mean(axis=-1) - logs.mean(axis=-1)
+        return means
+
+    def _curves(self, seeds: NDArray[np.int64]) -> Array:
+        """Return the mean quality at each horizon; of all seeds where no drawn one has a run."""
+        count = self._there[seeds].sum(axis=1)
+        total = self._qualities[seeds].sum(axis=1)
+        means: Array = np.where(count > 0, total / np.maximum(count, 1), self._whole)
         return means

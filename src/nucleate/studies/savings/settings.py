@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,8 @@ from nucleate.studies.savings.floors import Margins
 from nucleate.studies.savings.frontier import MIN_HORIZONS
 
 NAME = r"^[A-Za-z0-9][\w.+-]*$"
+ARM = r"[A-Za-z0-9][\w.+ -]*"
+"""Names of arms may hold spaces; all names are parts of one path, and so hold no slash."""
 
 
 class Arm(Settings):
@@ -72,6 +75,10 @@ class Workload(Settings):
         if any(b <= a for a, b in pairwise(self.horizons)):
             raise ValueError(f"horizons {list(self.horizons)} do not rise")
         for name, arm in self.arms.items():
+            if not re.fullmatch(ARM, name):
+                raise ValueError(
+                    f"{name!r} is no name of an arm: only letters, digits, _.+- and spaces"
+                )
             for other in (arm.like, arm.of):
                 if other and other not in self.arms:
                     raise ValueError(f"arm {name} names {other!r}, which is no arm")
@@ -150,6 +157,10 @@ class Study(Settings):
     @model_validator(mode="after")
     def _consistent(self) -> Study:
         for name, workload in self.workloads.items():
+            if not re.fullmatch(NAME, name):
+                raise ValueError(
+                    f"{name!r} is no name of a workload: letters, digits and _.+- only"
+                )
             for arm in (self.baseline, self.treated):
                 if arm not in workload.arms:
                     raise ValueError(f"workload {name} has no arm {arm}")

@@ -23,7 +23,7 @@ from nucleate.studies.savings.arms import (
 from nucleate.studies.savings.bench import Bench
 from nucleate.studies.savings.jobs import Job, read_json, write_json
 from nucleate.studies.savings.paired import t_interval
-from nucleate.studies.savings.records import Record, record
+from nucleate.studies.savings.records import Record, baseline_of, record
 from nucleate.studies.savings.saving import Baseline
 from nucleate.studies.savings.search import Setting, at_edge, neighbours, search
 from nucleate.studies.savings.settings import Study, Tuning
@@ -43,8 +43,8 @@ class Trial:
 
     @property
     def flops(self) -> float:
-        """What it cost to try."""
-        return sum(each.flops for each in self.records)
+        """What it cost to try, as far as it is known: a run that broke off has no ledger."""
+        return sum(each.flops for each in self.records if math.isfinite(each.flops))
 
 
 class Tuner:
@@ -128,7 +128,7 @@ class Tuner:
             raise UserError("no setting that was tried could be scored", where=f"arm {arm}")
         flops = sum(trial.flops for _, trial in trials)
         if tuning.objective == "saving":  # its frontier was made for this too
-            flops += float(self.frontier(tuning.seeds).costs.sum()) * len(tuning.seeds)
+            flops += float(np.nansum(self.frontier(tuning.seeds).costs)) * len(tuning.seeds)
         return {
             "chosen": best[1].setting,
             "budget": tuning.runs,
@@ -218,11 +218,7 @@ class Tuner:
         flat = [one for row in grid for one in row]
         self._bench.measure(self._name, flat, Split.DEVELOPMENT, "frontier for tuning")
         records = [[self._record(one) for one in row] for row in grid]
-        quality = self._workload.quality
-        return Baseline(
-            np.mean([[each.flops for each in row] for row in records], axis=0),
-            np.array([[each.quality(quality) for each in row] for row in records]),
-        )
+        return baseline_of(records, self._workload.quality)
 
     def check_basis(self) -> str:
         """Return the hash of everything that decides what `check` finds."""

@@ -57,6 +57,8 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         said.append(
             "measured on the probes that the runs were watched with: no claim under the protocol"
         )
+    if found["how"]:
+        said.append(found["how"])
     return said
 
 

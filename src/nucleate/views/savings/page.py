@@ -10,7 +10,7 @@ from typing import Any
 
 from nucleate.core.units import seconds, si, tokens
 from nucleate.views.facts import created
-from nucleate.views.labels import level_rank, number, probability
+from nucleate.views.labels import capital, level_rank, number, probability
 from nucleate.views.report import _environment, _source, content_policy
 from nucleate.views.savings import words
 from nucleate.views.savings.charts import floor_lane, frontier, intervals, pairs
@@ -69,6 +69,8 @@ def _sentences(result: Mapping[str, Any]) -> list[str]:
     """Return what stands under the headline."""
     found = []
     head, text = words.headline(result), words.said(result)
+    if words.early(result) and words.behind(result):
+        found.append(f"{capital(words.behind(result))}.")
     if text and text not in head:
         found.append(f"{result['treated']} against {result['baseline']}: {text}.")
     elif words.frozen(result) and text:
@@ -94,7 +96,10 @@ def _figures(result: Mapping[str, Any]) -> list[list[tuple[str, str]]]:
         ]
         groups.append(
             [
-                (f"{what}, {words.label(one['saving'])}", words.percent(one["saving"]["value"]))
+                (
+                    f"{what}, {words.label(one['saving'])}",
+                    words.bound(one) + words.percent(one["saving"]["value"]),
+                )
                 for what, one in found
             ]
         )
@@ -112,7 +117,7 @@ def _workload(result: Mapping[str, Any], workload: Mapping[str, Any]) -> dict[st
         "arms": [(n, words.colour(n, baseline, treated), f) for n, f in arms],
         "against": against,
         "intervals": intervals([(n, words.colour(n, baseline, treated), f) for n, f in arms]),
-        "contrasts": intervals(against),
+        "contrasts": intervals([row for row in against if "saving" in row[2]]),
         "frontier": frontier(workload, baseline, treated),
         "pairs": pairs(workload, result["seeds"], baseline, treated),
         "legend": [
@@ -129,7 +134,7 @@ def _workload(result: Mapping[str, Any], workload: Mapping[str, Any]) -> dict[st
         "others": [(what, "a1", one) for what, one in workload.get("others", {}).items()],
         "seeds": _seeds(result, workload),
         "ledger": _ledger(workload),
-        "probes": _probes(workload, treated),
+        "probes": words.probe_share(workload, treated),
     }
 
 
@@ -191,9 +196,3 @@ def _mean(runs: list[Mapping[str, Any]], key: str) -> float:
     found = [words.number_of(run[key]) for run in runs]
     found = [value for value in found if math.isfinite(value)]
     return sum(found) / len(found) if found else math.nan
-
-
-def _probes(workload: Mapping[str, Any], treated: str) -> float:
-    """Return the largest share of its training FLOPs that a treated run spent on probes."""
-    shares = [words.number_of(r["probe_share"]) for r in workload["runs"] if r["arm"] == treated]
-    return max((share for share in shares if math.isfinite(share)), default=math.nan)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from nucleate.views.savings.words import first_line, label, percent, quality_name, seen, thirty
+from nucleate.views.labels import probability
+from nucleate.views.savings.words import (
+    bound,
+    first_line,
+    label,
+    note,
+    percent,
+    quality_name,
+    seen,
+    thirty,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,6 +44,9 @@ def savings_summary(
         out.print()
         out.print(Text(f"{name} · at equal {quality_name(workload['quality'])}", style="bold"))
         out.print(_savings(result, workload))
+        for arm, found in workload["contrasts"].items():
+            if "how" in found and note(found):
+                out.print(Text(f"against {arm}: {note(found)}", style="dim"), soft_wrap=True)
         if workload["floors"]:
             out.print(_floors(result, workload))
         for failed in workload["failed"]:
@@ -54,16 +67,23 @@ def _savings(result: Mapping[str, Any], workload: Mapping[str, Any]) -> Table:
         if "problem" in found:
             table.add_row(name, found["problem"], "", "", "")
             continue
-        against = workload["contrasts"].get(name)
+        against = workload["contrasts"].get(name, {})
         own = against or found
         table.add_row(
             name,
             percent(found["saving"]["value"]),
             label(found["saving"]),
-            f"{percent(against['saving']['value'])}  {label(against['saving'])}" if against else "",
-            f"{own['p']:.2g}",
+            _against(against),
+            probability(own.get("p")),
         )
     return table
+
+
+def _against(found: Mapping[str, Any]) -> str:
+    """Write what is saved against a control; why there is no answer where there is none."""
+    if "saving" not in found:
+        return str(found.get("problem", ""))
+    return f"{bound(found)}{percent(found['saving']['value'])}  {label(found['saving'])}"
 
 
 def _floors(result: Mapping[str, Any], workload: Mapping[str, Any]) -> Table:

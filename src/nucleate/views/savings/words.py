@@ -9,7 +9,9 @@ from typing import Any
 from nucleate.views.labels import level_name
 
 CLAIM = 0.30
-"""A saving of "at least 30 %" is only said where every workload's interval ends above it."""
+"""A saving of "at least 30 %" is only said where every workload's intervals end above it."""
+PROBES = 0.02
+"""Share of its training FLOPs that a run may spend on probes."""
 _NAMES = {"composite": "coherence", "loss": "held-out loss"}
 _KNOWN = {"B0": "a2", "B2": "a3", "B3": "a4", "sham": "a5"}
 
@@ -35,9 +37,23 @@ def percent(value: Any, digits: int = 1) -> str:
 
 
 def label(interval: Mapping[str, Any]) -> str:
-    """Write an interval of a saving: ``28.1 to 41.5 %``."""
+    """Write an interval of a saving: ``28.1 to 41.5 %``, or ``at most 41.5 %`` without an end."""
     lo, hi = percent(interval["lo"]), percent(interval["hi"])
-    return "no interval" if "–" in (lo, hi) else f"{lo.removesuffix(' %')} to {hi}"
+    if "–" in (lo, hi):
+        return "no interval"
+    if number_of(interval["lo"]) == -math.inf:
+        return "no interval" if number_of(interval["hi"]) == -math.inf else f"at most {hi}"
+    return f"{lo.removesuffix(' %')} to {hi}"
+
+
+def note(found: Mapping[str, Any]) -> str:
+    """Return what must be known of an estimate beside its numbers: ``no lower end: 2 of 5 …``."""
+    return str(found["how"]).partition("; ")[2]
+
+
+def bound(found: Mapping[str, Any]) -> str:
+    """Return ``at most`` before a value that stands without a lower end, else nothing."""
+    return "at most " if "no lower end" in note(found) else ""
 
 
 def quality_name(quality: str) -> str:
@@ -61,6 +77,8 @@ def headline(result: Mapping[str, Any]) -> str:
     """Return what a reader must know first."""
     if not frozen(result):
         return "A preview, no result"
+    if early(result):
+        return nothing_yet(result)
     lost = _lost(result)
     if lost:
         everywhere = len(lost) == len(result["workloads"])
@@ -75,6 +93,8 @@ def first_line(result: Mapping[str, Any]) -> str:
     """Return the sentence that a report must begin with: the control first, then the saving."""
     head = headline(result)
     text = said(result)
+    if early(result):
+        head += f"; {behind(result)}" if behind(result) else ""
     if head.endswith(text) and text:
         return f"{head}. The controller beats its yoked control."
     return f"{head}. {result['treated']} against {result['baseline']}: {text or 'nothing'}."
@@ -99,6 +119,24 @@ def amount(value: Any) -> str:
     return f"{percent(abs(share))} {'more' if share < 0 else 'less'} compute"
 
 
+def early(result: Mapping[str, Any]) -> bool:
+    """Return whether planned seeds are still out: such a look may stop a study, and no more."""
+    return frozen(result) and len(result["seeds"]) < result["planned"]
+
+
+def nothing_yet(result: Mapping[str, Any]) -> str:
+    """Return what stands in the place of a claim before the last planned look."""
+    number, planned = len(result["seeds"]), result["planned"]
+    return f"{number} of {planned} planned seeds: nothing is claimed at this look"
+
+
+def behind(result: Mapping[str, Any]) -> str:
+    """Say, before the last look, where the controller has not beaten its yoked control so far."""
+    lost = _lost(result)
+    where = f" on {listed(lost)}" if lost else ""
+    return f"so far the controller does not beat its yoked control{where}" if lost else ""
+
+
 def _lost(result: Mapping[str, Any]) -> list[str]:
     """Return the workloads on which some yoked control is not beaten."""
     return [
@@ -113,29 +151,82 @@ def yoked(workload: Mapping[str, Any]) -> list[str]:
     return [name for name, arm in workload["about"].items() if arm["timing"] == "yoked"]
 
 
+def lower(found: Mapping[str, Any] | None) -> float:
+    """Return the smaller lower end of both intervals; NaN where one is missing."""
+    if not found or "saving" not in found:
+        return math.nan
+    ends = [number_of(found[which]["lo"]) for which in ("saving", "student")]
+    return math.nan if any(map(math.isnan, ends)) else min(ends)
+
+
 def beats(found: Mapping[str, Any] | None) -> bool:
-    """Return whether a contrast's whole interval lies above zero."""
-    lo = number_of(found["saving"]["lo"]) if found and "saving" in found else math.nan
-    return math.isfinite(lo) and lo > 0
+    """Return whether both intervals of a contrast lie above zero as a whole."""
+    return lower(found) > 0
 
 
 def thirty(result: Mapping[str, Any]) -> str:
     """Say whether "at least 30 %" may be said, and if not, why."""
     if not frozen(result):
         return "Nothing sealed has been scored, so nothing is claimed."
-    reasons = []
-    for name, workload in result["workloads"].items():
-        found = workload["arms"].get(result["treated"], {})
-        if "saving" not in found:
-            reasons.append(f"{name} has no estimate")
-        elif not number_of(found["saving"]["lo"]) >= CLAIM:
-            reasons.append(f"the interval of {name} reaches below 30 %")
-        lost = [quality_name(f["name"]) for f in workload["floors"] if not f["holds"]]
-        if lost or not workload["floors"]:
-            reasons.append(f"{listed(lost) or 'quality'} of {name} is not shown to be kept")
+    if early(result):
+        return f"{nothing_yet(result)}.{_later(result)}"
+    reasons = [
+        reason
+        for name, workload in result["workloads"].items()
+        for reason in _reasons(name, workload, result["treated"])
+    ]
     if reasons:
-        return f"“At least 30 %” is not claimed: {'; '.join(reasons)}."
-    return "Every interval ends above 30 % and every quality floor holds on every workload."
+        return f"“At least 30 %” is not claimed: {'; '.join(reasons)}.{_later(result)}"
+    kept = "Every interval ends above 30 % and every quality floor holds on every workload."
+    return kept + _later(result)
+
+
+def _reasons(name: str, workload: Mapping[str, Any], treated: str) -> list[str]:
+    """Return why "at least 30 %" may not be said of a workload."""
+    found = workload["arms"].get(treated, {})
+    reasons = []
+    if "saving" not in found:
+        reasons.append(f"{name} has no estimate")
+    elif math.isnan(lower(found)):
+        reasons.append(f"{name} lacks an interval")
+    elif lower(found) < CLAIM:
+        reasons.append(f"an interval of {name} reaches below 30 %")
+    lost = [quality_name(f["name"]) for f in workload["floors"] if not f["holds"]]
+    if lost or not workload["floors"]:
+        reasons.append(f"{listed(lost) or 'quality'} of {name} is not shown to be kept")
+    if problem := audit_problem(workload["audit"]):
+        reasons.append(f"{problem} on {name}")
+    if len(workload["architectures"]) > 1:
+        number = len(workload["architectures"])
+        reasons.append(f"runs of {name} end in {number} different architectures")
+    if probe_share(workload, treated) > PROBES:
+        spent = percent(probe_share(workload, treated))
+        reasons.append(f"probes of {name} took up to {spent} of a run, more than 2 %")
+    return reasons
+
+
+def audit_problem(audit: Mapping[str, Any]) -> str:
+    """Return why an audit of the sealed questions proves nothing; empty for a clean one."""
+    if not audit:
+        return "no audit of the sealed questions was made"
+    if audit.get("clean"):
+        return ""
+    if not (audit.get("asked", 1) and audit["tokens"]):
+        return "the audit of the sealed questions had nothing to look for"
+    return "sealed questions were found in training data"
+
+
+def probe_share(workload: Mapping[str, Any], treated: str) -> float:
+    """Return the largest share of its training FLOPs that a treated run spent on probes."""
+    shares = [number_of(r["probe_share"]) for r in workload["runs"] if r["arm"] == treated]
+    return max((share for share in shares if math.isfinite(share)), default=math.nan)
+
+
+def _later(result: Mapping[str, Any]) -> str:
+    """Say where later code worked out the figures: allowed, for runs and scores are older."""
+    if result["frozen"]["same_code"]:
+        return ""
+    return " Figures worked out by later code; runs and scores are by the frozen one."
 
 
 def seen(result: Mapping[str, Any]) -> str:
@@ -144,7 +235,7 @@ def seen(result: Mapping[str, Any]) -> str:
     seeds = f"{number} of {planned} planned seeds, {result['split']} probes"
     if result["frozen"] is None:
         return f"{seeds}, not frozen"
-    same = "" if result["frozen"]["same_code"] else "; the code has changed since"
+    same = "" if result["frozen"]["same_code"] else "; figures worked out by later code"
     return f"{seeds}; frozen {result['frozen']['at']} as {result['frozen']['hash'][:16]}{same}"
 
 
