@@ -63,10 +63,15 @@ class Observer:
         self._model = model
         self._flops_per_reading = self._suite.forward_tokens * flops_per_token
 
-    def after_step(self, step: Step) -> list[Reading]:
-        """Measure if a scheduled point has been reached; return the readings (often none)."""
+    def after_step(self, step: Step, *, last: bool = False) -> list[Reading]:
+        """Measure if a scheduled point has been reached; return the readings (often none).
+
+        Args:
+            step: Where training stands.
+            last: Training ends here, scheduled or not, so it is measured in any case.
+        """
         if not self._due.pop(step.tokens):
-            return []
+            return self.measure(step) if last else []
         spent = self.flops + self._flops_per_reading
         if self._cost_cap is not None and spent > self._cost_cap * step.flops:
             return []

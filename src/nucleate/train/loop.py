@@ -199,7 +199,7 @@ class Loop:
             self.writer.event(Event(self.step, "warning", f"the loss is {loss}: training diverged"))
         if self._listener:
             self._listener.on_step(self.step, loss)
-        readings = self.observer.after_step(self.step) if self.observer else []
+        readings = self.observer.after_step(self.step, last=self.ended) if self.observer else []
         if self.controller:
             decided = self.controller.step(self.step, loss)
             self._act([*decided, *self.controller.observe(self.step, readings)])
