@@ -17,6 +17,9 @@ from nucleate.store import RunWriter
 MAX_FAILURES = 3
 """Failures after which a probe is disabled for the rest of the run."""
 
+PROBE_FAILED, PROBE_DISABLED = "probe failed", "probe disabled"
+"""Kinds of events."""
+
 
 class Observer:
     """Runs a suite on schedule; a probe that fails never stops training.
@@ -30,6 +33,9 @@ class Observer:
         cost_cap: Skip a point at which probes would exceed this share of the training FLOPs so far;
             None where the points were planned to keep to it.
         listener: Called with the readings of each observation.
+
+    Attributes:
+        whole: Whether every probe answered at the last observation.
     """
 
     def __init__(
@@ -49,6 +55,7 @@ class Observer:
         self._cost_cap, self._listener = cost_cap, listener
         self._recording = True
         self._failures: dict[str, int] = {}
+        self.whole = True
         self.flops = 0.0
         self.seconds = 0.0
         self.readings = 0
@@ -81,14 +88,17 @@ class Observer:
         """Measure the whole suite now and record it; nothing that fails here stops training."""
         begin = time.perf_counter()
         readings: list[Reading] = []
+        self.whole = True
         with undisturbed(self._model) as model:
             view = ModelView(model)
             for probe, items in self._suite.parts:
                 if self._failures.get(probe.name, 0) >= MAX_FAILURES:
+                    self.whole = False
                     continue
                 try:
                     readings += checked(probe.measure(view, items))
                 except Exception as error:
+                    self.whole = False
                     self._failed(step, probe.name, error)
         for reading in readings:
             self.record("reading", step, reading)
@@ -139,10 +149,10 @@ class Observer:
             text = f"nucleate: probe {name} failed and will be tried again: {error}"
             warnings.warn(text, stacklevel=2)
         text = f"{name}: {type(error).__name__}: {error}"
-        self.record("event", Event(step, "probe failed", text))
+        self.record("event", Event(step, PROBE_FAILED, text))
         if count == MAX_FAILURES:
             end = f"{name} is disabled for the rest of the run after {count} failures"
-            self.record("event", Event(step, "probe disabled", end))
+            self.record("event", Event(step, PROBE_DISABLED, end))
 
 
 def checked(readings: Iterable[Reading]) -> list[Reading]:

@@ -202,7 +202,8 @@ class Loop:
         readings = self.observer.after_step(self.step, last=self.ended) if self.observer else []
         if self.controller:
             decided = self.controller.step(self.step, loss)
-            self._act([*decided, *self.controller.observe(self.step, readings)])
+            whole = self.observer is None or self.observer.whole
+            self._act([*decided, *self.controller.observe(self.step, readings, whole=whole)])
         if self._keep.pop(tokens):
             self._keep_checkpoint()
         if self._save.pop(tokens):

@@ -1,5 +1,6 @@
 """The controller: where rules fire on hand-made readings, resumption, replay, other timings."""
 
+import itertools
 import json
 import math
 import random
@@ -11,6 +12,7 @@ import pytest
 from nucleate.core import Decision, Level, Reading, RecipeError, Step, UserError
 from nucleate.core.settings import validate
 from nucleate.core.units import tokens
+from nucleate.observe import observer
 from nucleate.store import Manifest, Run, RunWriter
 from nucleate.train.control import Condition, Controller, Rule, fixed, shamed, yoked
 from nucleate.train.control.replay import replay
@@ -157,6 +159,33 @@ def test_a_metric_that_no_probe_reads_is_refused_at_the_first_observation():
     controller = Controller([rule({"above": {"metric": "nothing", "value": 1}})])
     with pytest.raises(RecipeError, match=r"nothing.*one of m"):
         controller.observe(Step(1, 1), [reading(0.5)])
+
+
+@pytest.mark.filterwarnings("ignore:nucleate. probe")
+@pytest.mark.parametrize("fails", [{1}, {1, 2, 3}, set(range(4, 99))])
+def test_a_probe_that_fails_ends_no_run_and_the_run_can_be_replayed(tmp_path, monkeypatch, fails):
+    """The copying probe fails at its first time, so long that it is disabled, or later."""
+    wish = with_policy(probes={**tiny().probes.model_dump(), "only": ["refrain", "cause"]})
+    calls, plain = itertools.count(1), observer.checked
+
+    def flaky(readings):
+        found = plain(readings)
+        if found[0].metric.startswith("refrain") and next(calls) in fails:
+            raise RuntimeError("not now")
+        return found
+
+    monkeypatch.setattr(observer, "checked", flaky)
+    opened = Run.open(run(wish, tmp_path / "r"))
+    assert str(opened.status) == "finished"
+    assert [each.rule for each in opened.decisions()] == ["begin", "end", "late"]
+    assert all(each.same for each in replay(opened))
+
+
+def test_a_metric_that_no_probe_reads_is_refused_once_all_probes_have_answered():
+    controller = Controller([rule({"above": {"metric": "nothing", "value": 1}})])
+    assert controller.observe(Step(1, 1), [reading(0.5)], whole=False) == []
+    with pytest.raises(RecipeError, match=r"nothing.*one of m"):
+        controller.observe(Step(2, 2), [reading(0.5)])
 
 
 @pytest.mark.parametrize(

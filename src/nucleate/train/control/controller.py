@@ -52,16 +52,24 @@ class Controller:
                 self._judge(LOSS)
         return self._decide(step)
 
-    def observe(self, step: Step, readings: Iterable[Reading]) -> list[Decision]:
+    def observe(
+        self, step: Step, readings: Iterable[Reading], *, whole: bool = True
+    ) -> list[Decision]:
         """Return what is decided after an observation.
 
+        Args:
+            step: Where training stands.
+            readings: What was read.
+            whole: Whether every probe answered; only then a missing reading says something of
+                the rules.
+
         Raises:
-            RecipeError: A rule waits for something that the first readings do not hold.
+            RecipeError: A rule waits for something that the first whole readings do not hold.
         """
         taken = list(readings)
         if not taken:
             return []
-        if not self._checked:
+        if whole and not self._checked:
             refuse_unfit(self._rules, taken)
             self._checked = True
         for reading in taken:
