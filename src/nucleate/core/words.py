@@ -283,7 +283,7 @@ class Event:
     """Something that happened at a Step and that a reader of the run should know.
 
     Attributes:
-        kind: ``checkpoint``, ``probe failed``, ``probe disabled``, ``resumed``, ``warning`` …
+        kind: ``checkpoint``, ``probe failed``, ``reading skipped``, ``resumed``, ``warning`` …
         text: One sentence.
     """
 

@@ -17,8 +17,11 @@ from nucleate.store import RunWriter
 MAX_FAILURES = 3
 """Failures after which a probe is disabled for the rest of the run."""
 
-PROBE_FAILED, PROBE_DISABLED = "probe failed", "probe disabled"
+PROBE_FAILED, PROBE_DISABLED, SKIPPED = "probe failed", "probe disabled", "reading skipped"
 """Kinds of events."""
+
+ROUNDING = 1e-9
+"""Share of its budget by which a sum of FLOPs may be off."""
 
 
 class Observer:
@@ -30,8 +33,8 @@ class Observer:
         points: Token counts at which to measure.
         writer: Where readings and events go.
         flops_per_token: FLOPs of one token forward, for the ledger.
-        cost_cap: Skip a point at which probes would exceed this share of the training FLOPs so far;
-            None where the points were planned to keep to it.
+        budget: FLOPs that probes may have taken at a Step by which a share of the points, from 0 to
+            1, is passed; a scheduled reading that would exceed them is skipped. None for no bound.
         listener: Called with the readings of each observation.
 
     Attributes:
@@ -46,13 +49,13 @@ class Observer:
         writer: RunWriter,
         *,
         flops_per_token: float = 0.0,
-        cost_cap: float | None = None,
+        budget: Callable[[Step, float], float] | None = None,
         listener: Callable[[Step, list[Reading]], None] | None = None,
     ) -> None:
         self._model, self._suite, self._writer = model, suite, writer
         self._due = Due(points)
         self._flops_per_reading = suite.forward_tokens * flops_per_token
-        self._cost_cap, self._listener = cost_cap, listener
+        self._budget, self._listener = budget, listener
         self._recording = True
         self._failures: dict[str, int] = {}
         self.whole = True
@@ -75,14 +78,20 @@ class Observer:
 
         Args:
             step: Where training stands.
-            last: Training ends here, scheduled or not, so it is measured in any case.
+            last: Training ends here: scheduled or not, within the budget or not, it is measured.
         """
-        if not self._due.pop(step.tokens):
-            return self.measure(step) if last else []
-        spent = self.flops + self._flops_per_reading
-        if self._cost_cap is not None and spent > self._cost_cap * step.flops:
-            return []
-        return self.measure(step)
+        due = self._due.pop(step.tokens)
+        if last or (due and self._affordable(step)):
+            return self.measure(step)
+        if due:
+            self.record("event", Event(step, SKIPPED, "it would cost more than probes may"))
+        return []
+
+    def _affordable(self, step: Step) -> bool:
+        if self._budget is None:
+            return True
+        budget = self._budget(step, self._due.done / len(self._due.points))
+        return self.flops + self._flops_per_reading <= budget * (1 + ROUNDING)
 
     def measure(self, step: Step) -> list[Reading]:
         """Measure the whole suite now and record it; nothing that fails here stops training."""

@@ -105,8 +105,20 @@ class Loop:
             schedule.points,
             self.writer,
             flops_per_token=forward,
+            budget=self._probe_budget,
             listener=self._listener.on_readings if self._listener else None,
         )
+
+    def _probe_budget(self, step: Step, share: float) -> float:
+        """FLOPs that probes may have taken by now, were training to end at its present costs.
+
+        Levers change those costs, and the end, after the points were laid out.
+        """
+        training = self.training
+        left = training.clock.total - step.tokens
+        steps = -(-left // (training.stream.rows * training.stream.context))
+        whole = training.ledger.total + training.ledger.planned(left, steps)
+        return self.recipe.probes.cost_cap * whole * share
 
     def resume(self) -> None:
         """Go on from the run's resume point.

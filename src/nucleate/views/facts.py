@@ -13,7 +13,7 @@ from nucleate.core import Event, LedgerEntry, Mark
 if TYPE_CHECKING:
     from nucleate.store import Manifest
 
-ROUTINE = ("checkpoint",)
+ROUTINE = ("checkpoint", "reading skipped")
 """Kinds of events that are only counted."""
 
 
