@@ -137,7 +137,7 @@ class Loop:
                 fix="put them back, or train again in a new folder",
             )
         for lever, to in state["pulls"]:
-            self.pull(lever, to)
+            self._pull(lever, to)
         self.step = load_state(self.writer.path, training.model, training.optimizers)
         training.reloaded()
         training.restore(state["training"])
@@ -176,7 +176,15 @@ class Loop:
         self._after_step(loss, grad_norm, lr)
 
     def pull(self, lever: str, to: Setting) -> str:
-        """Pull a lever of the recipe; return in a few words what has been done."""
+        """Pull a lever of the recipe; return in a few words what has been done.
+
+        Raises:
+            RecipeError: It cannot be pulled there, here and now.
+        """
+        self.recipe.levers[lever].refuse(self.training, to)
+        return self._pull(lever, to)
+
+    def _pull(self, lever: str, to: Setting) -> str:
         done = self.recipe.levers[lever].pull(self.training, to)
         self._pulls.append((lever, to))
         if self.observer:

@@ -8,12 +8,10 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from nucleate.core.settings import Settings
+from nucleate.train.levers.base import Setting
 
 LOSS = "train.loss"
 """Metric name under which conditions may name the training loss."""
-
-Setting = bool | int | float | str
-
 
 Direction = Literal["up", "down"] | None
 
