@@ -53,6 +53,8 @@ FLAT = [0.25, 0.27, 0.24, 0.26, 0.25]
         ({"above": {"metric": "m", "value": 0.5, "se": 2}}, [0.53, 0.539, 0.55], 3),
         ({"below": {"metric": "m", "value": 0.5}}, [0.6, 0.5, 0.49], 3),
         ({"saturated": {"metric": "m"}}, [0.9, 0.97, 0.97, 0.98], 3),
+        # .9625 is asked for: (.94 + 1) / 2 is .97, and .94 does not stand there
+        ({"saturated": {"metric": "m"}}, [0.94, 1.0, 0.94, 1.0, 0.97], 5),
         ({"transition": {"metric": "m"}}, [*FLAT, 0.5, 0.6], 6),
         ({"transition": {"metric": "m"}}, [*FLAT, 0.30, 0.31], None),
         ({"transition": {"metric": "m", "direction": "down"}}, [*FLAT, 0.0, 0.0], 6),

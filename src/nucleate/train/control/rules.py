@@ -79,10 +79,10 @@ class Standstill(Settings):
 
 
 class Saturation(Settings):
-    """The last two readings of a metric stand this far up from chance to 1.
+    """The last two readings of a metric both stand this far up from chance to 1.
 
-    What is left above is less than the tolerance of any plateau, so that standing there is no
-    progress as well.
+    That says where they stand, not that they stand still: ``all: [saturated, plateau]`` asks
+    whether progress has ended there.
     """
 
     metric: str
