@@ -67,10 +67,46 @@ FLAT = [0.25, 0.27, 0.24, 0.26, 0.25]
         ({"all": [{"tokens": 9000}, {"transition": {"metric": "m"}}]}, [*FLAT, *[0.6] * 5], 9),
         ({"all": [{"tokens": 2000}, {"above": {"metric": "m", "value": 0.2}}]}, [0.3] * 3, 2),
         ({"any": [{"tokens": 9000}, {"above": {"metric": "m", "value": 0.2}}]}, [0.3] * 3, 1),
+        ({"none": [{"above": {"metric": "m", "value": 0.5}}]}, [0.6, 0.5, 0.7], 2),
+        ({"none": [{"above": {"metric": "m", "value": 0.5}}]}, [0.6, 0.7], None),
+        ({"none": [{"tokens": 1}, {"below": {"metric": "m", "value": 0.1}}]}, [0.6, 0.7], None),
+        ({"none": [{"below": {"metric": "m", "value": 0.5}}, {"tokens": 2500}]}, [0.4, 0.6], 2),
+        ({"all": [{"tokens": 2000}, {"none": [{"transition": {"metric": "m"}}]}]}, FLAT, 2),
+        # a transition that has been found stays found
+        (
+            {"all": [{"tokens": 6000}, {"none": [{"transition": {"metric": "m"}}]}]},
+            [*FLAT, 0.5, 0.6, 0.25, 0.25],
+            None,
+        ),
+        ({"none": [{"none": [{"above": {"metric": "m", "value": 0.5}}]}]}, [0.4, 0.6], 2),
     ],
 )
 def test_where_a_condition_first_holds(when, values, place):
     assert fired_at(when, values) == place
+
+
+def test_none_holds_before_anything_has_been_read_and_says_what_did_not_hold():
+    above = {"above": {"metric": "m", "value": 0.5, "se": 1}}
+    when = {"none": [above, {"any": [{"tokens": 9000}, {"saturated": {"metric": "m"}}]}]}
+    (unread,) = Controller([rule(when)]).step(Step(0, 0), math.nan)
+    limits = {"threshold": 0.5, "standard_errors": 1.0}
+    waits = [{"condition": "tokens", "tokens": 9000}, {"condition": "saturated", "metric": "m"}]
+    assert unread.evidence == {
+        "none": [
+            {"condition": "above", "metric": "m", **limits},
+            {"condition": "any", "of": waits},
+        ]
+    }
+    controller = Controller([rule({"all": [{"tokens": 2000}, when]})])
+    assert controller.observe(Step(1, 1000), [reading(0.3)]) == []
+    (read,) = controller.observe(Step(2, 2000), [reading(0.4)])
+    seen = {"metric": "m", "read_at": 2000, "value": 0.4, "se": 0.02}
+    assert read.evidence["all"][1] == {
+        "none": [
+            {"condition": "above", **seen, **limits},
+            {"condition": "any", "of": [waits[0], {"condition": "saturated", **seen}]},
+        ]
+    }
 
 
 def test_a_plateau_is_called_on_a_curve_that_stands_still_and_not_on_one_that_climbs():
@@ -137,6 +173,15 @@ def test_a_restored_controller_decides_the_same():
         rule({"transition": {"metric": "m"}}, "a"),
         rule({"plateau": {"metric": "m", "decades": 0.1, "tolerance": 0.3}}, "b"),
         rule({"below": {"metric": "train.loss", "value": 0.7}}, "c"),
+        rule(
+            {
+                "all": [
+                    {"after": {"rule": "b"}},
+                    {"none": [{"below": {"metric": "m", "value": 0.5}}]},
+                ]
+            },
+            "d",
+        ),
     ]
     values = [0.25 + 0.002 * (n % 3) for n in range(40)] + [
         0.8 + 0.002 * (n % 3) for n in range(40)
@@ -149,7 +194,7 @@ def test_a_restored_controller_decides_the_same():
 
     whole = Controller(rules)
     expected = [feed(whole, number) for number in range(1, 81)]
-    assert sorted(each.rule for found in expected for each in found) == ["a", "b", "c", "z"]
+    assert sorted(each.rule for found in expected for each in found) == ["a", "b", "c", "d", "z"]
     for cut in range(0, 80, 7):
         first, second = Controller(rules), Controller(rules)
         begun = [feed(first, number) for number in range(1, cut + 1)]
@@ -245,7 +290,11 @@ POLICY: list[dict[str, Any]] = [
     {
         "name": "end",
         "when": {
-            "all": [{"tokens": 2000}, {"below": {"metric": "refrain.all.accuracy", "value": 2.0}}]
+            "all": [
+                {"tokens": 2000},
+                {"below": {"metric": "refrain.all.accuracy", "value": 2.0}},
+                {"none": [{"transition": {"metric": "refrain.all.accuracy"}}]},
+            ]
         },
         "by": 4000,
         "pull": {"repeats": 0.0},
@@ -376,9 +425,11 @@ def test_what_is_wrong_with_a_policy_is_said(policy, words):
 
 def test_conditions_know_the_metrics_that_they_wait_for():
     when = {
-        "all": [{"above": {"metric": "a", "value": 1}}, {"any": [{"saturated": {"metric": "b"}}]}]
+        "all": [{"above": {"metric": "a", "value": 1}}, {"any": [{"saturated": {"metric": "b"}}]}],
     }
+    nothing = {"none": [{"below": {"metric": "c", "value": 1}}, when]}
     assert Condition.model_validate(when).metrics == {"a", "b"}
+    assert Condition.model_validate(nothing).metrics == {"a", "b", "c"}
 
 
 def test_a_policy_that_waits_for_probes_needs_the_observer(tmp_path):

@@ -115,6 +115,7 @@ class Condition(Settings):
     Attributes:
         tokens: So many tokens have been trained on; 0 is before the first step.
         all, any: Of several conditions.
+        none: Not one of several conditions; so it holds before anything has been read.
     """
 
     tokens: int | None = Field(default=None, ge=0)
@@ -126,6 +127,7 @@ class Condition(Settings):
     after: After | None = None
     all: tuple[Condition, ...] = ()
     any: tuple[Condition, ...] = ()
+    none: tuple[Condition, ...] = ()
 
     @model_validator(mode="after")
     def _one(self) -> Condition:
@@ -142,7 +144,7 @@ class Condition(Settings):
     def parts(self) -> Iterator[Condition]:
         """Walk through this condition and all inside it, the outer before the inner."""
         yield self
-        for part in (*self.all, *self.any):
+        for part in (*self.all, *self.any, *self.none):
             yield from part.parts()
 
     @property
