@@ -15,6 +15,7 @@ from nucleate.core.units import tokens
 from nucleate.observe import observer
 from nucleate.store import Manifest, Run, RunWriter
 from nucleate.train.control import Condition, Controller, Rule, fixed, shamed, yoked
+from nucleate.train.control.arms import NEVER
 from nucleate.train.control.replay import replay
 from nucleate.train.loop import Loop
 from nucleate.train.recipe import Recipe
@@ -273,16 +274,39 @@ def test_the_same_rules_at_other_times():
     assert [r.when.tokens for r in yoked(rules, made)] == [0, 700]
     assert [r.when.tokens for r in fixed(rules, {"b": 400})] == [0, 400]
     assert all(r.by is None for r in yoked(rules, made))
-    times = {shamed(rules, made, seed)[1].when.tokens for seed in range(50)}
+    times = {shamed(rules, made, seed, 9000)[1].when.tokens for seed in range(50)}
     assert len(times) > 40
     assert 175 <= min(times) < 350 < 1400 < max(times) <= 2800
-    assert shamed(rules, made, 3) == shamed(rules, made, 3)
+    assert shamed(rules, made, 3, 9000) == shamed(rules, made, 3, 9000)
     early = (rules[0], rule({"transition": {"metric": "m"}}, "b", by=900))
-    times = {shamed(early, made, seed)[1].when.tokens for seed in range(200)}
+    times = {shamed(early, made, seed, 9000)[1].when.tokens for seed in range(200)}
     assert 175 <= min(times) < 200
     assert 850 < max(times) <= 900
     with pytest.raises(RecipeError, match="lacks"):
         fixed(rules, {})
+
+
+def test_sham_rules_fire_in_the_order_of_the_decisions_and_before_the_run_ends():
+    grow = {"above": {"metric": "m", "value": 0.5}}
+    rules = (
+        rule(grow, "three"),  # first in the list and second to fire
+        rule(grow, "two"),
+        rule({"after": {"rule": "two", "tokens": 1000}}, "then"),
+        rule(grow, "silent"),
+    )
+    fired = {"two": 300_000, "then": 301_000, "other arm": 400_000, "three": 500_000}
+    made = [Decision(Step(n, at), name, {}, {}) for n, (name, at) in enumerate(fired.items())]
+    found = [
+        {each.name: each.when.tokens for each in shamed(rules, made, seed, 898_000)}
+        for seed in range(300)
+    ]
+    for times in found:
+        assert 75_000 <= times["two"] <= times["then"] <= times["three"] <= 898_000
+        assert times["silent"] == NEVER
+    assert len({times["three"] for times in found}) > 100
+    # a run that lent longer than the sham run lasts
+    short = [each.when.tokens for each in shamed(rules, made, 1, 60_000)]
+    assert short[:3] == [60_000] * 3
 
 
 POLICY: list[dict[str, Any]] = [
