@@ -252,6 +252,10 @@ class Assessment:
     disturbances: tuple[Transition, ...] = ()
 
 
+DISCARDED = "discarded work"
+"""Part of a ledger: steps done twice because a process was interrupted; in no sum of a method."""
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
     """What one part of a run has cost so far.

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 
 from nucleate.core import (
+    DISCARDED,
     Decision,
     Event,
     LedgerEntry,
@@ -264,7 +265,7 @@ class Loop:
         probe_flops = probes.flops if probes else 0.0
         entries = self.training.ledger.entries(probe_flops, seconds)
         if discarded := Run.open(self.writer.path).discarded_flops:
-            entries.append(LedgerEntry("discarded work", discarded))
+            entries.append(LedgerEntry(DISCARDED, discarded))
         self.writer.ledger(entries)
         self.writer.finish(status, self.step)
 
