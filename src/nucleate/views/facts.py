@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 ROUTINE = ("checkpoint", "reading skipped")
 """Kinds of events that are only counted."""
 
+ELSEWHERE = ("decision",)
+"""Kinds of events that the report tells of in a section of their own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Costs:
@@ -77,7 +80,7 @@ def happenings(events: Sequence[Event]) -> Happenings:
     for event in events:
         if event.kind in ROUTINE:
             counted[event.kind] = (counted.get(event.kind, (0, event))[0] + 1, event)
-    told = tuple(event for event in events if event.kind not in ROUTINE)
+    told = tuple(event for event in events if event.kind not in (*ROUTINE, *ELSEWHERE))
     return Happenings(told, counted)
 
 
