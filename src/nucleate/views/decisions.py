@@ -77,13 +77,18 @@ class Told:
 
     step: Step
     rule: str
-    pulled: str
+    pulled: tuple[str, ...]
     why: tuple[str, ...]
 
 
 def told(decisions: Sequence[Decision]) -> list[Told]:
     """Return decisions in plain words, in their order."""
     return [
-        Told(each.step, each.rule, pulled(each.pulls), tuple(sentences(each.evidence)))
+        Told(
+            each.step,
+            each.rule,
+            tuple(pulled({lever: to}) for lever, to in each.pulls.items()),
+            tuple(sentences(each.evidence)),
+        )
         for each in decisions
     ]

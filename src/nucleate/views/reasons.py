@@ -107,10 +107,10 @@ def _unmet(found: Evidence) -> str:
     name = str(found.get("condition"))
     if "of" in found:
         return f"not {name} of these: {', '.join(_named(part) for part in found['of'])}"
-    last = ""
-    if "metric" in found:
-        last = f": {_reading(found)}" if "value" in found else ": nothing was read yet"
-    return f"not {_named(found)}{last}"
+    if "metric" not in found:
+        return f"not {_named(found)}"
+    last = _reading(found) if "value" in found else f"{found['metric']} was not read yet"
+    return f"not {name}{_limit(found)}: {last}"
 
 
 def _named(found: Evidence) -> str:
@@ -122,8 +122,11 @@ def _named(found: Evidence) -> str:
         return f"{tokens(found['tokens'])} tokens"
     if name == "after":
         return f"{tokens(found['tokens'])} tokens after “{found['rule']}”"
-    limit = f" {_word(found['threshold'])}" if "threshold" in found else ""
-    return f"{found['metric']} {name}{limit}"
+    return f"{found['metric']} {name}{_limit(found)}"
+
+
+def _limit(found: Evidence) -> str:
+    return f" {_word(found['threshold'])}" if "threshold" in found else ""
 
 
 def _listed(found: Evidence) -> str:

@@ -40,10 +40,11 @@ ABOVE = {"above": {"metric": "m", "value": 0.5}}
             ],
         ),
         (
-            {"none": [ABOVE, {"all": [{"tokens": 9000}, ABOVE]}]},
+            {"none": [ABOVE, {"saturated": {"metric": "n"}}, {"all": [{"tokens": 9000}, ABOVE]}]},
             [0.3],
             [
-                "not m above 0.5: m was 0.3 ± 0.02 at 1k",
+                "not above 0.5: m was 0.3 ± 0.02 at 1k",
+                "not saturated: n was not read yet",
                 "not all of these: 9k tokens, m above 0.5",
             ],
         ),
@@ -54,7 +55,7 @@ def test_what_a_condition_says(when, values, said):
     controller = Controller([rule])
     for number, value in enumerate(values, start=1):
         read = Reading("m", value, 0.02, 100, 0.25, "fraction", Level.NARRATIVE)
-        if found := controller.observe(Step(number, 1000 * number), [read]):
+        if found := controller.observe(Step(number, 1000 * number), [read], whole=False):
             break
     assert sentences(found[0].evidence) == said
 
