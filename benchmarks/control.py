@@ -180,6 +180,10 @@ def main() -> None:
         ({"plateau": {**plateau, "tolerance": 0.1}}, (*FLAT, *SMOOTH, *STOPS)),
         ({"plateau": {**plateau, "tolerance": 0.5}}, (*FLAT, *SMOOTH, *STOPS)),
         ({"saturated": {"metric": "m"}}, saturation),
+        (
+            {"all": [{"saturated": {"metric": "m"}}, {"plateau": {**plateau, "tolerance": 0.5}}]},
+            saturation,
+        ),
     ):
         measure(when, cases, wish.curves, wish.seed)
     measure_losses(wish.curves // 5)

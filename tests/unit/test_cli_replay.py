@@ -86,7 +86,7 @@ def test_decisions_that_follow_are_shown_with_their_evidence(tmp_path, capsys, m
         "end  at 400 tokens, step 4  same",
         "repeats → 0",
         "refrain.all.accuracy",
-        "read_at 400, value 0.8, se 0.1, threshold 0.5",
+        "was 0.8 ± 0.1 at 400, above 0.5 by more than 2 × its",
         "never fired: last",
         "2 of 2 decisions follow from the record as they were made",
     ):

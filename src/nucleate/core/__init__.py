@@ -11,6 +11,7 @@ from nucleate.core.errors import (
 )
 from nucleate.core.random_state import preserved_random_state
 from nucleate.core.words import (
+    DISCARDED,
     LADDER,
     Assessment,
     Curve,
@@ -31,6 +32,7 @@ from nucleate.core.words import (
 )
 
 __all__ = [
+    "DISCARDED",
     "LADDER",
     "Assessment",
     "CheckpointError",

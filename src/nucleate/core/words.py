@@ -252,6 +252,10 @@ class Assessment:
     disturbances: tuple[Transition, ...] = ()
 
 
+DISCARDED = "discarded work"
+"""Part of a ledger: steps done twice because a process was interrupted; in no sum of a method."""
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
     """What one part of a run has cost so far.
@@ -283,7 +287,7 @@ class Event:
     """Something that happened at a Step and that a reader of the run should know.
 
     Attributes:
-        kind: ``checkpoint``, ``probe failed``, ``probe disabled``, ``resumed``, ``warning`` …
+        kind: ``checkpoint``, ``probe failed``, ``reading skipped``, ``resumed``, ``warning`` …
         text: One sentence.
     """
 

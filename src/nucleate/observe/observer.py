@@ -17,6 +17,12 @@ from nucleate.store import RunWriter
 MAX_FAILURES = 3
 """Failures after which a probe is disabled for the rest of the run."""
 
+PROBE_FAILED, PROBE_DISABLED, SKIPPED = "probe failed", "probe disabled", "reading skipped"
+"""Kinds of events."""
+
+ROUNDING = 1e-9
+"""Share of its budget by which a sum of FLOPs may be off."""
+
 
 class Observer:
     """Runs a suite on schedule; a probe that fails never stops training.
@@ -27,9 +33,12 @@ class Observer:
         points: Token counts at which to measure.
         writer: Where readings and events go.
         flops_per_token: FLOPs of one token forward, for the ledger.
-        cost_cap: Skip a point at which probes would exceed this share of the training FLOPs so far;
-            None where the points were planned to keep to it.
+        budget: FLOPs that probes may have taken at a Step by which a share of the points, from 0 to
+            1, is passed; a scheduled reading that would exceed them is skipped. None for no bound.
         listener: Called with the readings of each observation.
+
+    Attributes:
+        whole: Whether every probe answered at the last observation.
     """
 
     def __init__(
@@ -40,15 +49,16 @@ class Observer:
         writer: RunWriter,
         *,
         flops_per_token: float = 0.0,
-        cost_cap: float | None = None,
+        budget: Callable[[Step, float], float] | None = None,
         listener: Callable[[Step, list[Reading]], None] | None = None,
     ) -> None:
         self._model, self._suite, self._writer = model, suite, writer
         self._due = Due(points)
         self._flops_per_reading = suite.forward_tokens * flops_per_token
-        self._cost_cap, self._listener = cost_cap, listener
+        self._budget, self._listener = budget, listener
         self._recording = True
         self._failures: dict[str, int] = {}
+        self.whole = True
         self.flops = 0.0
         self.seconds = 0.0
         self.readings = 0
@@ -63,27 +73,41 @@ class Observer:
         self._model = model
         self._flops_per_reading = self._suite.forward_tokens * flops_per_token
 
-    def after_step(self, step: Step) -> list[Reading]:
-        """Measure if a scheduled point has been reached; return the readings (often none)."""
-        if not self._due.pop(step.tokens):
-            return []
-        spent = self.flops + self._flops_per_reading
-        if self._cost_cap is not None and spent > self._cost_cap * step.flops:
-            return []
-        return self.measure(step)
+    def after_step(self, step: Step, *, last: bool = False) -> list[Reading]:
+        """Measure if a scheduled point has been reached; return the readings (often none).
+
+        Args:
+            step: Where training stands.
+            last: Training ends here: scheduled or not, within the budget or not, it is measured.
+        """
+        due = self._due.pop(step.tokens)
+        if last or (due and self._affordable(step)):
+            return self.measure(step)
+        if due:
+            self.record("event", Event(step, SKIPPED, "it would cost more than probes may"))
+        return []
+
+    def _affordable(self, step: Step) -> bool:
+        if self._budget is None:
+            return True
+        budget = self._budget(step, self._due.done / len(self._due.points))
+        return self.flops + self._flops_per_reading <= budget * (1 + ROUNDING)
 
     def measure(self, step: Step) -> list[Reading]:
         """Measure the whole suite now and record it; nothing that fails here stops training."""
         begin = time.perf_counter()
         readings: list[Reading] = []
+        self.whole = True
         with undisturbed(self._model) as model:
             view = ModelView(model)
             for probe, items in self._suite.parts:
                 if self._failures.get(probe.name, 0) >= MAX_FAILURES:
+                    self.whole = False
                     continue
                 try:
                     readings += checked(probe.measure(view, items))
                 except Exception as error:
+                    self.whole = False
                     self._failed(step, probe.name, error)
         for reading in readings:
             self.record("reading", step, reading)
@@ -134,10 +158,10 @@ class Observer:
             text = f"nucleate: probe {name} failed and will be tried again: {error}"
             warnings.warn(text, stacklevel=2)
         text = f"{name}: {type(error).__name__}: {error}"
-        self.record("event", Event(step, "probe failed", text))
+        self.record("event", Event(step, PROBE_FAILED, text))
         if count == MAX_FAILURES:
             end = f"{name} is disabled for the rest of the run after {count} failures"
-            self.record("event", Event(step, "probe disabled", end))
+            self.record("event", Event(step, PROBE_DISABLED, end))
 
 
 def checked(readings: Iterable[Reading]) -> list[Reading]:

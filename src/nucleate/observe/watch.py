@@ -167,7 +167,7 @@ def watch(
         tuple(point for point in points if point > begin.tokens),
         writer,
         flops_per_token=probe_flops,
-        cost_cap=None if total_tokens else settings.cost_cap,
+        budget=None if total_tokens else lambda step, _: settings.cost_cap * step.flops,
     )
     for text in (note, *suite.notes):
         if text and not goes_on:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 
 from nucleate.core import (
+    DISCARDED,
     Decision,
     Event,
     LedgerEntry,
@@ -105,8 +106,20 @@ class Loop:
             schedule.points,
             self.writer,
             flops_per_token=forward,
+            budget=self._probe_budget,
             listener=self._listener.on_readings if self._listener else None,
         )
+
+    def _probe_budget(self, step: Step, share: float) -> float:
+        """FLOPs that probes may have taken by now, were training to end at its present costs.
+
+        Levers change those costs, and the end, after the points were laid out.
+        """
+        training = self.training
+        left = training.clock.total - step.tokens
+        steps = -(-left // (training.stream.rows * training.stream.context))
+        whole = training.ledger.total + training.ledger.planned(left, steps)
+        return self.recipe.probes.cost_cap * whole * share
 
     def resume(self) -> None:
         """Go on from the run's resume point.
@@ -125,7 +138,7 @@ class Loop:
                 fix="put them back, or train again in a new folder",
             )
         for lever, to in state["pulls"]:
-            self.pull(lever, to)
+            self._pull(lever, to)
         self.step = load_state(self.writer.path, training.model, training.optimizers)
         training.reloaded()
         training.restore(state["training"])
@@ -164,7 +177,15 @@ class Loop:
         self._after_step(loss, grad_norm, lr)
 
     def pull(self, lever: str, to: Setting) -> str:
-        """Pull a lever of the recipe; return in a few words what has been done."""
+        """Pull a lever of the recipe; return in a few words what has been done.
+
+        Raises:
+            RecipeError: It cannot be pulled there, here and now.
+        """
+        self.recipe.levers[lever].refuse(self.training, to)
+        return self._pull(lever, to)
+
+    def _pull(self, lever: str, to: Setting) -> str:
         done = self.recipe.levers[lever].pull(self.training, to)
         self._pulls.append((lever, to))
         if self.observer:
@@ -199,10 +220,11 @@ class Loop:
             self.writer.event(Event(self.step, "warning", f"the loss is {loss}: training diverged"))
         if self._listener:
             self._listener.on_step(self.step, loss)
-        readings = self.observer.after_step(self.step) if self.observer else []
+        readings = self.observer.after_step(self.step, last=self.ended) if self.observer else []
         if self.controller:
             decided = self.controller.step(self.step, loss)
-            self._act([*decided, *self.controller.observe(self.step, readings)])
+            whole = self.observer is None or self.observer.whole
+            self._act([*decided, *self.controller.observe(self.step, readings, whole=whole)])
         if self._keep.pop(tokens):
             self._keep_checkpoint()
         if self._save.pop(tokens):
@@ -243,7 +265,7 @@ class Loop:
         probe_flops = probes.flops if probes else 0.0
         entries = self.training.ledger.entries(probe_flops, seconds)
         if discarded := Run.open(self.writer.path).discarded_flops:
-            entries.append(LedgerEntry("discarded work", discarded))
+            entries.append(LedgerEntry(DISCARDED, discarded))
         self.writer.ledger(entries)
         self.writer.finish(status, self.step)
 

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from nucleate.core import RecipeError
 from nucleate.core.settings import Settings, load_yaml, validate
+from nucleate.corpora.blend import CORPUS
 from nucleate.corpora.storyworld import Mixture, Split
 from nucleate.models import ModelSettings
 from nucleate.observe.schedule import ProbeSettings
@@ -142,9 +143,18 @@ class Recipe(Settings):
         warmup = self.schedule.warmup_tokens or 0
         if warmup > self.tokens:
             raise ValueError(f"schedule.warmup_tokens {warmup} exceeds tokens {self.tokens}")
-        for problem in (*problems(self.policy), *self._bad_pulls()):
+        for problem in (*self._shared_streams(), *problems(self.policy), *self._bad_pulls()):
             raise ValueError(problem)
         return self
+
+    def _shared_streams(self) -> Iterator[str]:
+        owners = {CORPUS: CORPUS}
+        for name, lever in self.levers.items():
+            if lever.stream in owners:
+                others = "the corpus" if lever.stream == CORPUS else repr(owners[lever.stream])
+                yield f"lever {name!r} would share its rows, {lever.stream!r}, with {others}"
+            if lever.stream:
+                owners[lever.stream] = name
 
     def _bad_pulls(self) -> Iterator[str]:
         for rule in self.policy:

@@ -1,18 +1,18 @@
-"""The decisions of a run, each with the evidence that caused it, printed in a terminal."""
+"""The decisions of a run with the evidence that caused them, for terminal and report."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nucleate.core import Decision, Step
 from nucleate.core.units import si, tokens
 from nucleate.views.detect.lines import INDENT, say
+from nucleate.views.reasons import sentences
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-COUNTS = ("read_at", "since", "deadline", "tokens")
-"""Evidence that counts tokens."""
 
 
 def print_replay(result: Mapping[str, Any], console: Console | None = None) -> None:
@@ -67,29 +67,28 @@ def pulled(pulls: Mapping[str, Any]) -> str:
     return ", ".join(f"{lever} → {_word(to)}" for lever, to in pulls.items())
 
 
-def sentences(evidence: Mapping[str, Any]) -> list[str]:
-    """Return evidence in lines, one for each single condition.
-
-    >>> sentences({"all": [{"tokens": 2000}, {"condition": "above", "metric": "m", "se": 0.09}]})
-    ['tokens 2k', 'above: m, se 0.09']
-    """
-    parts: Sequence[Mapping[str, Any]] | None = evidence.get("all")
-    if "any" in evidence:
-        parts = [evidence["any"]]
-    if parts is not None:
-        return [line for part in parts for line in sentences(part)]
-    words = [
-        str(each) if key == "metric" else f"{key} {_value(key, each)}"
-        for key, each in evidence.items()
-        if key != "condition"
-    ]
-    condition = f"{evidence['condition']}: " if "condition" in evidence else ""
-    return [condition + ", ".join(words)]
-
-
-def _value(key: str, value: Any) -> str:
-    return tokens(value) if key in COUNTS and not isinstance(value, bool) else _word(value)
-
-
 def _word(value: Any) -> str:
     return si(value, 4) if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A decision for the report: where, which rule, what was pulled, and why."""
+
+    step: Step
+    rule: str
+    pulled: tuple[str, ...]
+    why: tuple[str, ...]
+
+
+def told(decisions: Sequence[Decision]) -> list[Told]:
+    """Return decisions in plain words, in their order."""
+    return [
+        Told(
+            each.step,
+            each.rule,
+            tuple(pulled({lever: to}) for lever, to in each.pulls.items()),
+            tuple(sentences(each.evidence)),
+        )
+        for each in decisions
+    ]

@@ -13,8 +13,11 @@ from nucleate.core import Event, LedgerEntry, Mark
 if TYPE_CHECKING:
     from nucleate.store import Manifest
 
-ROUTINE = ("checkpoint",)
+ROUTINE = ("checkpoint", "reading skipped")
 """Kinds of events that are only counted."""
+
+ELSEWHERE = ("decision",)
+"""Kinds of events that the report tells of in a section of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ def happenings(events: Sequence[Event]) -> Happenings:
     for event in events:
         if event.kind in ROUTINE:
             counted[event.kind] = (counted.get(event.kind, (0, event))[0] + 1, event)
-    told = tuple(event for event in events if event.kind not in ROUTINE)
+    told = tuple(event for event in events if event.kind not in (*ROUTINE, *ELSEWHERE))
     return Happenings(told, counted)
 
 

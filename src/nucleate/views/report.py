@@ -14,6 +14,7 @@ from nucleate.core.units import seconds, si, tokens
 from nucleate.views import labels
 from nucleate.views.charts import ladder
 from nucleate.views.cost.numbers import shown as amount
+from nucleate.views.decisions import told
 from nucleate.views.facts import costs, created, happenings, reproduce, settings_text
 from nucleate.views.frame import token_domain
 from nucleate.views.losschart import loss_chart
@@ -117,6 +118,7 @@ def _content(run: Run, found: Analysis) -> dict[str, Any]:
         "loss": loss_chart(steps, losses),
         "final_loss": losses[-1] if losses else math.nan,
         "costs": costs(run.ledger()),
+        "decisions": told(run.decisions()),
         "events": happenings(run.events()),
         "attempts": run.attempts(),
         "damaged": run.damaged,

@@ -51,15 +51,23 @@ def test_a_cap_that_pays_for_nothing_is_refused() -> None:
 
 
 def test_without_a_plan_the_cap_is_kept_as_it_goes(tmp_path: Path) -> None:
+    points = (100, 1000, 10_000)
     with RunWriter.create(tmp_path / "run", Manifest("test")) as writer:
         # Two forward tokens a reading at 100 FLOPs; a cap of 10 % of 3 FLOPs a token.
         observer = Observer(
-            _model(), _suite(_fine), (100, 1000, 10_000), writer, flops_per_token=100, cost_cap=0.1
+            _model(),
+            _suite(_fine),
+            points,
+            writer,
+            flops_per_token=100,
+            budget=lambda step, _: 0.1 * step.flops,
         )
-        taken = [bool(observer.after_step(Step(t, t, flops=3.0 * t))) for t in (100, 1000, 10_000)]
+        taken = [bool(observer.after_step(Step(t, t, flops=3.0 * t))) for t in points]
     assert observer.flops <= 0.1 * 3 * 10_000
     # 100 tokens pay for 30 of the FLOPs that a reading costs.
     assert taken == [False, True, True]
+    (event,) = Run.open(tmp_path / "run").events()
+    assert (event.kind, event.step.tokens) == ("reading skipped", 100)
 
 
 def test_due_passes_each_point_once() -> None:

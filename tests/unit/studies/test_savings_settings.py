@@ -7,10 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nucleate.core import RecipeError
+from nucleate.core import Decision, RecipeError, Step
 from nucleate.core.settings import validate
 from nucleate.corpora.storyworld import Split
-from nucleate.studies.savings.arms import arm_changes, arm_recipe, changed, digest, needs_readings
+from nucleate.studies.savings.arms import (
+    arm_changes,
+    arm_recipe,
+    changed,
+    digest,
+    needs_readings,
+    retimed,
+)
 from nucleate.studies.savings.bench import Bench
 from nucleate.studies.savings.jobs import read_json
 from nucleate.studies.savings.pool import here
@@ -19,6 +26,7 @@ from nucleate.studies.savings.rounds import Round, job_of, slots
 from nucleate.studies.savings.search import at_edge, neighbours, search
 from nucleate.studies.savings.settings import Study, load_study
 from nucleate.studies.savings.tuning import Trial, Tuner
+from nucleate.train.recipe import Recipe
 
 RECIPE = {"tokens": 4096, "rows": 4, "context": 64, "schedule": {"warmup_tokens": 0}}
 HORIZONS = [1024, 1536, 2048, 3072, 4096]
@@ -117,6 +125,24 @@ def test_arms_share_the_corpus() -> None:
 
 def test_plain_recipes_need_no_readings() -> None:
     assert not needs_readings(arm_recipe(study().workloads["W1"], "T", {}, seed=0))
+
+
+def test_a_sham_rule_fires_before_the_last_step() -> None:
+    when = {"above": {"metric": "refrain.all.accuracy", "value": 0.5}}
+    recipe = Recipe.model_validate(
+        {
+            "tokens": 5000,
+            "rows": 4,
+            "context": 100,
+            "levers": {"circuit": {"kind": "reinforce"}},
+            "policy": [{"name": "stop", "when": when, "pull": {"circuit": 0}}],
+        }
+    )
+    made = [Decision(Step(12, 4800), "stop", {"circuit": 0}, {})]
+    times = [
+        retimed(recipe, "sham", {}, made, seed).policy[0].when.tokens or 0 for seed in range(100)
+    ]
+    assert 4000 < max(times) <= 4600
 
 
 def test_every_horizon_of_the_baseline_is_run_for_every_seed() -> None:

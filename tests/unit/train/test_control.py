@@ -1,5 +1,6 @@
 """The controller: where rules fire on hand-made readings, resumption, replay, other timings."""
 
+import itertools
 import json
 import math
 import random
@@ -11,8 +12,10 @@ import pytest
 from nucleate.core import Decision, Level, Reading, RecipeError, Step, UserError
 from nucleate.core.settings import validate
 from nucleate.core.units import tokens
+from nucleate.observe import observer
 from nucleate.store import Manifest, Run, RunWriter
 from nucleate.train.control import Condition, Controller, Rule, fixed, shamed, yoked
+from nucleate.train.control.arms import NEVER
 from nucleate.train.control.replay import replay
 from nucleate.train.loop import Loop
 from nucleate.train.recipe import Recipe
@@ -51,6 +54,8 @@ FLAT = [0.25, 0.27, 0.24, 0.26, 0.25]
         ({"above": {"metric": "m", "value": 0.5, "se": 2}}, [0.53, 0.539, 0.55], 3),
         ({"below": {"metric": "m", "value": 0.5}}, [0.6, 0.5, 0.49], 3),
         ({"saturated": {"metric": "m"}}, [0.9, 0.97, 0.97, 0.98], 3),
+        # .9625 is asked for: (.94 + 1) / 2 is .97, and .94 does not stand there
+        ({"saturated": {"metric": "m"}}, [0.94, 1.0, 0.94, 1.0, 0.97], 5),
         ({"transition": {"metric": "m"}}, [*FLAT, 0.5, 0.6], 6),
         ({"transition": {"metric": "m"}}, [*FLAT, 0.30, 0.31], None),
         ({"transition": {"metric": "m", "direction": "down"}}, [*FLAT, 0.0, 0.0], 6),
@@ -63,10 +68,46 @@ FLAT = [0.25, 0.27, 0.24, 0.26, 0.25]
         ({"all": [{"tokens": 9000}, {"transition": {"metric": "m"}}]}, [*FLAT, *[0.6] * 5], 9),
         ({"all": [{"tokens": 2000}, {"above": {"metric": "m", "value": 0.2}}]}, [0.3] * 3, 2),
         ({"any": [{"tokens": 9000}, {"above": {"metric": "m", "value": 0.2}}]}, [0.3] * 3, 1),
+        ({"none": [{"above": {"metric": "m", "value": 0.5}}]}, [0.6, 0.5, 0.7], 2),
+        ({"none": [{"above": {"metric": "m", "value": 0.5}}]}, [0.6, 0.7], None),
+        ({"none": [{"tokens": 1}, {"below": {"metric": "m", "value": 0.1}}]}, [0.6, 0.7], None),
+        ({"none": [{"below": {"metric": "m", "value": 0.5}}, {"tokens": 2500}]}, [0.4, 0.6], 2),
+        ({"all": [{"tokens": 2000}, {"none": [{"transition": {"metric": "m"}}]}]}, FLAT, 2),
+        # a transition that has been found stays found
+        (
+            {"all": [{"tokens": 6000}, {"none": [{"transition": {"metric": "m"}}]}]},
+            [*FLAT, 0.5, 0.6, 0.25, 0.25],
+            None,
+        ),
+        ({"none": [{"none": [{"above": {"metric": "m", "value": 0.5}}]}]}, [0.4, 0.6], 2),
     ],
 )
 def test_where_a_condition_first_holds(when, values, place):
     assert fired_at(when, values) == place
+
+
+def test_none_holds_before_anything_has_been_read_and_says_what_did_not_hold():
+    above = {"above": {"metric": "m", "value": 0.5, "se": 1}}
+    when = {"none": [above, {"any": [{"tokens": 9000}, {"saturated": {"metric": "m"}}]}]}
+    (unread,) = Controller([rule(when)]).step(Step(0, 0), math.nan)
+    limits = {"threshold": 0.5, "standard_errors": 1.0}
+    waits = [{"condition": "tokens", "tokens": 9000}, {"condition": "saturated", "metric": "m"}]
+    assert unread.evidence == {
+        "none": [
+            {"condition": "above", "metric": "m", **limits},
+            {"condition": "any", "of": waits},
+        ]
+    }
+    controller = Controller([rule({"all": [{"tokens": 2000}, when]})])
+    assert controller.observe(Step(1, 1000), [reading(0.3)]) == []
+    (read,) = controller.observe(Step(2, 2000), [reading(0.4)])
+    seen = {"metric": "m", "read_at": 2000, "value": 0.4, "se": 0.02}
+    assert read.evidence["all"][1] == {
+        "none": [
+            {"condition": "above", **seen, **limits},
+            {"condition": "any", "of": [waits[0], {"condition": "saturated", **seen}]},
+        ]
+    }
 
 
 def test_a_plateau_is_called_on_a_curve_that_stands_still_and_not_on_one_that_climbs():
@@ -133,6 +174,15 @@ def test_a_restored_controller_decides_the_same():
         rule({"transition": {"metric": "m"}}, "a"),
         rule({"plateau": {"metric": "m", "decades": 0.1, "tolerance": 0.3}}, "b"),
         rule({"below": {"metric": "train.loss", "value": 0.7}}, "c"),
+        rule(
+            {
+                "all": [
+                    {"after": {"rule": "b"}},
+                    {"none": [{"below": {"metric": "m", "value": 0.5}}]},
+                ]
+            },
+            "d",
+        ),
     ]
     values = [0.25 + 0.002 * (n % 3) for n in range(40)] + [
         0.8 + 0.002 * (n % 3) for n in range(40)
@@ -145,7 +195,7 @@ def test_a_restored_controller_decides_the_same():
 
     whole = Controller(rules)
     expected = [feed(whole, number) for number in range(1, 81)]
-    assert sorted(each.rule for found in expected for each in found) == ["a", "b", "c", "z"]
+    assert sorted(each.rule for found in expected for each in found) == ["a", "b", "c", "d", "z"]
     for cut in range(0, 80, 7):
         first, second = Controller(rules), Controller(rules)
         begun = [feed(first, number) for number in range(1, cut + 1)]
@@ -157,6 +207,33 @@ def test_a_metric_that_no_probe_reads_is_refused_at_the_first_observation():
     controller = Controller([rule({"above": {"metric": "nothing", "value": 1}})])
     with pytest.raises(RecipeError, match=r"nothing.*one of m"):
         controller.observe(Step(1, 1), [reading(0.5)])
+
+
+@pytest.mark.filterwarnings("ignore:nucleate. probe")
+@pytest.mark.parametrize("fails", [{1}, {1, 2, 3}, set(range(4, 99))])
+def test_a_probe_that_fails_ends_no_run_and_the_run_can_be_replayed(tmp_path, monkeypatch, fails):
+    """The copying probe fails at its first time, so long that it is disabled, or later."""
+    wish = with_policy(probes={**tiny().probes.model_dump(), "only": ["refrain", "cause"]})
+    calls, plain = itertools.count(1), observer.checked
+
+    def flaky(readings):
+        found = plain(readings)
+        if found[0].metric.startswith("refrain") and next(calls) in fails:
+            raise RuntimeError("not now")
+        return found
+
+    monkeypatch.setattr(observer, "checked", flaky)
+    opened = Run.open(run(wish, tmp_path / "r"))
+    assert str(opened.status) == "finished"
+    assert [each.rule for each in opened.decisions()] == ["begin", "end", "late"]
+    assert all(each.same for each in replay(opened))
+
+
+def test_a_metric_that_no_probe_reads_is_refused_once_all_probes_have_answered():
+    controller = Controller([rule({"above": {"metric": "nothing", "value": 1}})])
+    assert controller.observe(Step(1, 1), [reading(0.5)], whole=False) == []
+    with pytest.raises(RecipeError, match=r"nothing.*one of m"):
+        controller.observe(Step(2, 2), [reading(0.5)])
 
 
 @pytest.mark.parametrize(
@@ -197,16 +274,39 @@ def test_the_same_rules_at_other_times():
     assert [r.when.tokens for r in yoked(rules, made)] == [0, 700]
     assert [r.when.tokens for r in fixed(rules, {"b": 400})] == [0, 400]
     assert all(r.by is None for r in yoked(rules, made))
-    times = {shamed(rules, made, seed)[1].when.tokens for seed in range(50)}
+    times = {shamed(rules, made, seed, 9000)[1].when.tokens for seed in range(50)}
     assert len(times) > 40
     assert 175 <= min(times) < 350 < 1400 < max(times) <= 2800
-    assert shamed(rules, made, 3) == shamed(rules, made, 3)
+    assert shamed(rules, made, 3, 9000) == shamed(rules, made, 3, 9000)
     early = (rules[0], rule({"transition": {"metric": "m"}}, "b", by=900))
-    times = {shamed(early, made, seed)[1].when.tokens for seed in range(200)}
+    times = {shamed(early, made, seed, 9000)[1].when.tokens for seed in range(200)}
     assert 175 <= min(times) < 200
     assert 850 < max(times) <= 900
     with pytest.raises(RecipeError, match="lacks"):
         fixed(rules, {})
+
+
+def test_sham_rules_fire_in_the_order_of_the_decisions_and_before_the_run_ends():
+    grow = {"above": {"metric": "m", "value": 0.5}}
+    rules = (
+        rule(grow, "three"),  # first in the list and second to fire
+        rule(grow, "two"),
+        rule({"after": {"rule": "two", "tokens": 1000}}, "then"),
+        rule(grow, "silent"),
+    )
+    fired = {"two": 300_000, "then": 301_000, "other arm": 400_000, "three": 500_000}
+    made = [Decision(Step(n, at), name, {}, {}) for n, (name, at) in enumerate(fired.items())]
+    found = [
+        {each.name: each.when.tokens for each in shamed(rules, made, seed, 898_000)}
+        for seed in range(300)
+    ]
+    for times in found:
+        assert 75_000 <= times["two"] <= times["then"] <= times["three"] <= 898_000
+        assert times["silent"] == NEVER
+    assert len({times["three"] for times in found}) > 100
+    # a run that lent longer than the sham run lasts
+    short = [each.when.tokens for each in shamed(rules, made, 1, 60_000)]
+    assert short[:3] == [60_000] * 3
 
 
 POLICY: list[dict[str, Any]] = [
@@ -214,7 +314,11 @@ POLICY: list[dict[str, Any]] = [
     {
         "name": "end",
         "when": {
-            "all": [{"tokens": 2000}, {"below": {"metric": "refrain.all.accuracy", "value": 2.0}}]
+            "all": [
+                {"tokens": 2000},
+                {"below": {"metric": "refrain.all.accuracy", "value": 2.0}},
+                {"none": [{"transition": {"metric": "refrain.all.accuracy"}}]},
+            ]
         },
         "by": 4000,
         "pull": {"repeats": 0.0},
@@ -345,9 +449,11 @@ def test_what_is_wrong_with_a_policy_is_said(policy, words):
 
 def test_conditions_know_the_metrics_that_they_wait_for():
     when = {
-        "all": [{"above": {"metric": "a", "value": 1}}, {"any": [{"saturated": {"metric": "b"}}]}]
+        "all": [{"above": {"metric": "a", "value": 1}}, {"any": [{"saturated": {"metric": "b"}}]}],
     }
+    nothing = {"none": [{"below": {"metric": "c", "value": 1}}, when]}
     assert Condition.model_validate(when).metrics == {"a", "b"}
+    assert Condition.model_validate(nothing).metrics == {"a", "b", "c"}
 
 
 def test_a_policy_that_waits_for_probes_needs_the_observer(tmp_path):

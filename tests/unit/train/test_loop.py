@@ -13,7 +13,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from nucleate.core import Mark, Reading, RecipeError, RunFolderError, Step
+from nucleate.core import DISCARDED, Mark, Reading, RecipeError, RunFolderError, Step
 from nucleate.models import find_checkpoints, load_checkpoint
 from nucleate.store import Manifest, Run, RunWriter
 from nucleate.train.loop import Loop
@@ -93,8 +93,8 @@ def test_killed_and_resumed_is_bit_identical(tmp_path: Path, kill_at: int) -> No
         one, other = Run.open(whole), Run.open(tmp_path / "cut")
         # It died after `kill_at` steps, before that step was saved: one step was done twice.
         parts = {entry.part: entry.flops for entry in other.ledger()}
-        assert parts["discarded work"] == pytest.approx(one.losses()[0][0].flops, rel=1e-9)
-        assert "discarded work" not in {entry.part for entry in one.ledger()}
+        assert parts[DISCARDED] == pytest.approx(one.losses()[0][0].flops, rel=1e-9)
+        assert DISCARDED not in {entry.part for entry in one.ledger()}
         assert one.losses()[1] == other.losses()[1]
         assert {k: c.values for k, c in one.curves().items()} == {
             k: c.values for k, c in other.curves().items()

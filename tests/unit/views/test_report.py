@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from nucleate.core import Event, LedgerEntry, Level, Reading, RunFolderError, Step
+from nucleate.core import Decision, Event, LedgerEntry, Level, Reading, RunFolderError, Step
 from nucleate.store import Manifest, Run, RunWriter
 from nucleate.views.facts import settings_text
 from nucleate.views.report import render_report, write_report
@@ -179,3 +179,21 @@ def test_settings_text_is_a_recipe_that_the_strict_reader_takes():
     settings = {"b": {"betas": shared, "again": shared, "lr": 3e-3}, "a": "yes", "name": "x: y"}
     assert parse_yaml(settings_text(settings)) == settings
     assert list(parse_yaml(settings_text(settings))) == ["b", "a", "name"]
+
+
+def test_decisions_are_told_with_their_evidence_and_only_once(tmp_path):
+    cause = {"condition": "below", "metric": "<m>", "read_at": 900, "value": 0.2, "threshold": 0.5}
+    with RunWriter.create(tmp_path / "r", Manifest("r")) as writer:
+        writer.loss(Step(1, 1000), 2.0, 1.0)
+        decision = Decision(Step(1, 1000), "grow", {"depth": 2}, {**cause, "standard_errors": 0.0})
+        writer.decision(decision)
+        writer.event(Event(Step(1, 1000), "decision", "grow: 2 layers, 1 of them new"))
+    page = render_report(Run.open(tmp_path / "r"))
+    said = " ".join(" ".join(Page(page).text).split())
+    assert "1k 1 grow depth → 2 <m> was 0.2 at 900, below 0.5" in said
+    assert "of them new" not in said
+    assert 'href="#decisions"' in page
+
+
+def test_a_run_without_decisions_has_no_section_for_them(page):
+    assert "decisions" not in re.findall(r'id="(\w+)"', page)

@@ -175,7 +175,8 @@ def retimed(
     elif timing == "yoked":
         policy = yoked(rules, decisions)
     else:
-        policy = shamed(rules, decisions, seed)
+        # What is decided at the very end pulls levers that no step feels.
+        policy = shamed(rules, decisions, seed, end=recipe.tokens - recipe.rows * recipe.context)
     return recipe.model_copy(update={"policy": tuple(policy)})
 
 

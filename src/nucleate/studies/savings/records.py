@@ -11,15 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nucleate.core import Mark
+from nucleate.core import DISCARDED, Mark
 from nucleate.corpora.storyworld import Split
 from nucleate.store import Run
 from nucleate.studies.savings.jobs import Job, read_json
 from nucleate.studies.savings.saving import Baseline
 from nucleate.studies.savings.scoring import default_levels, levels_of
 
-REPEATED = "discarded work"
-"""Steps done twice because a process was interrupted: no part of what the method needs."""
 PROBES = "probes"
 
 
@@ -112,7 +110,7 @@ def ledger(folder: Path) -> dict[str, Any]:
     last = run.last
     return {
         "tokens": last.tokens if last else 0,
-        "flops": sum(flops for part, flops in parts.items() if part != REPEATED),
+        "flops": sum(flops for part, flops in parts.items() if part != DISCARDED),
         "parts": parts,
         "seconds": {part: spent for part, spent in seconds.items() if math.isfinite(spent)},
     }

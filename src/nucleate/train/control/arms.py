@@ -33,23 +33,36 @@ def yoked(rules: Sequence[Rule], decisions: Sequence[Decision]) -> tuple[Rule, .
     return tuple(_at(rule, times.get(rule.name, NEVER)) for rule in rules)
 
 
-def shamed(rules: Sequence[Rule], decisions: Sequence[Decision], seed: int) -> tuple[Rule, ...]:
-    """Return the rules at random times, as many as fired in a run.
+def shamed(
+    rules: Sequence[Rule], decisions: Sequence[Decision], seed: int, end: int
+) -> tuple[Rule, ...]:
+    """Return the rules at random times: as many as fired in a run, in the order in which they did.
 
-    A rule that waited for something measured fires log-uniformly between a quarter of and four
-    times the tokens at which it did, but not after its deadline: what every watched run does in
-    the end (grow to its final depth, say), a sham run does too. All others fire when they did.
+    A rule that waited for something measured is drawn log-uniformly between a quarter of and four
+    times the tokens at which it fired, but not after its deadline and not after the run: what every
+    watched run does in the end (grow to its final depth, say), a sham run does too. All others are
+    due when they fired. None fires before one that it came after.
+
+    Args:
+        rules: Of the sham arm.
+        decisions: What was decided in the run, in order; those of rules that are not among `rules`
+            are passed over.
+        seed: Of the times.
+        end: Tokens at which the last step of the sham run is decided on.
     """
     rng = random.Random(f"sham-{seed}")
-    times = {decision.rule: decision.step.tokens for decision in decisions}
-    found = []
-    for rule in rules:
-        at = times.get(rule.name, NEVER)
-        if rule.when.metrics and 0 < at < NEVER:
-            latest = min(4 * at, max(at, rule.by or 4 * at))
+    named = {rule.name: rule for rule in rules}
+    times: dict[str, int] = {}
+    last = 0
+    for decision in decisions:
+        rule, at = named.get(decision.rule), decision.step.tokens
+        if rule is None:
+            continue
+        if rule.when.metrics and at:
+            latest = max(at / 4.0, min(4.0 * at, max(at, rule.by or end), end))
             at = round(math.exp(rng.uniform(math.log(at / 4.0), math.log(latest))))
-        found.append(_at(rule, at))
-    return tuple(found)
+        times[rule.name] = last = max(last, min(at, end))
+    return tuple(_at(rule, times.get(rule.name, NEVER)) for rule in rules)
 
 
 def _at(rule: Rule, tokens: int) -> Rule:

@@ -52,16 +52,24 @@ class Controller:
                 self._judge(LOSS)
         return self._decide(step)
 
-    def observe(self, step: Step, readings: Iterable[Reading]) -> list[Decision]:
+    def observe(
+        self, step: Step, readings: Iterable[Reading], *, whole: bool = True
+    ) -> list[Decision]:
         """Return what is decided after an observation.
 
+        Args:
+            step: Where training stands.
+            readings: What was read.
+            whole: Whether every probe answered; only then a missing reading says something of
+                the rules.
+
         Raises:
-            RecipeError: A rule waits for something that the first readings do not hold.
+            RecipeError: A rule waits for something that the first whole readings do not hold.
         """
         taken = list(readings)
         if not taken:
             return []
-        if not self._checked:
+        if whole and not self._checked:
             refuse_unfit(self._rules, taken)
             self._checked = True
         for reading in taken:
@@ -137,7 +145,25 @@ class Controller:
         if when.any:
             found = [self._holds(step, parts) for _ in when.any]
             return next(({"any": each} for each in found if each is not None), None)
+        if when.none:
+            found = [self._holds(step, parts) for _ in when.none]
+            held = any(each is not None for each in found)
+            return None if held else {"none": [self._unmet(step, each) for each in when.none]}
         return self._single(step, key, when)
+
+    def _unmet(self, step: Step, when: Condition) -> Evidence:
+        """Describe a condition that does not hold, with the latest reading where there is one."""
+        (condition,) = when.given
+        if inner := (*when.all, *when.any, *when.none):
+            return {"condition": condition, "of": [self._unmet(step, each) for each in inner]}
+        if when.about is None:
+            wait = when.after.model_dump() if when.after else {"tokens": when.tokens}
+            return {"condition": condition, **wait}
+        metric, wish = when.about.metric, when.above or when.below
+        last = self._last(metric, step)
+        found = evidence(condition, metric, *last) if last else {"condition": condition}
+        threshold = {"threshold": wish.value, "standard_errors": wish.se} if wish else {}
+        return {**found, "metric": metric, **threshold}
 
     def _single(self, step: Step, key: str, when: Condition) -> Evidence | None:
         if when.tokens is not None:

@@ -1,4 +1,4 @@
-"""Refuse rules that wait for what no probe reads, when the first readings are there."""
+"""Refuse rules that wait for what no probe reads, once all probes have answered."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from nucleate.core import Decision, Reading, Step, UserError
 from nucleate.core.settings import validate
+from nucleate.observe.observer import PROBE_DISABLED, PROBE_FAILED
 from nucleate.store import Run
 from nucleate.train.control.controller import Controller
 from nucleate.train.recipe import Recipe
@@ -59,10 +60,14 @@ def _derive(run: Run, recipe: Recipe) -> list[Decision]:
     taken: dict[int, list[Reading]] = {}
     for step, reading in run.readings():
         taken.setdefault(step.step, []).append(reading)
+    failed = {event.step.step for event in run.events() if event.kind == PROBE_FAILED}
+    disabled = [event.step.step for event in run.events() if event.kind == PROBE_DISABLED]
+    whole_until = min(disabled, default=math.inf)
     found = controller.step(Step(0, 0), math.nan)
     for step, loss in zip(*run.losses(), strict=True):
         found += controller.step(step, loss)
-        found += controller.observe(step, taken.get(step.step, []))
+        whole = step.step not in failed and step.step < whole_until
+        found += controller.observe(step, taken.get(step.step, []), whole=whole)
     return found
 
 

@@ -8,12 +8,10 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from nucleate.core.settings import Settings
+from nucleate.train.levers.base import Setting
 
 LOSS = "train.loss"
 """Metric name under which conditions may name the training loss."""
-
-Setting = bool | int | float | str
-
 
 Direction = Literal["up", "down"] | None
 
@@ -81,10 +79,10 @@ class Standstill(Settings):
 
 
 class Saturation(Settings):
-    """The last two readings of a metric stand this far up from chance to 1.
+    """The last two readings of a metric both stand this far up from chance to 1.
 
-    What is left above is less than the tolerance of any plateau, so that standing there is no
-    progress as well.
+    That says where they stand, not that they stand still: ``all: [saturated, plateau]`` asks
+    whether progress has ended there.
     """
 
     metric: str
@@ -117,6 +115,7 @@ class Condition(Settings):
     Attributes:
         tokens: So many tokens have been trained on; 0 is before the first step.
         all, any: Of several conditions.
+        none: Not one of several conditions; so it holds before anything has been read.
     """
 
     tokens: int | None = Field(default=None, ge=0)
@@ -128,6 +127,7 @@ class Condition(Settings):
     after: After | None = None
     all: tuple[Condition, ...] = ()
     any: tuple[Condition, ...] = ()
+    none: tuple[Condition, ...] = ()
 
     @model_validator(mode="after")
     def _one(self) -> Condition:
@@ -144,7 +144,7 @@ class Condition(Settings):
     def parts(self) -> Iterator[Condition]:
         """Walk through this condition and all inside it, the outer before the inner."""
         yield self
-        for part in (*self.all, *self.any):
+        for part in (*self.all, *self.any, *self.none):
             yield from part.parts()
 
     @property

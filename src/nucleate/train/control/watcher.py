@@ -86,12 +86,12 @@ class Watcher:
         return {**evidence("transition", self.metric, *last[-1]), **found}
 
     def saturated(self, wish: Saturation) -> Evidence | None:
-        """Answer whether the last two readings stand near the ceiling."""
+        """Answer whether the last two readings, each of them, stand near the ceiling."""
         if len(self.readings) < 2:
             return None
         chance = 0.0 if math.isnan(self.chance) else self.chance
-        mean = _mean([value for _, value, _ in self.readings[-2:]])
-        share = (mean - chance) / (1.0 - chance)
+        lower = min(value for _, value, _ in self.readings[-2:])
+        share = (lower - chance) / (1.0 - chance)
         if share < wish.share:
             return None
         found = {"statistic": share, "threshold": wish.share}

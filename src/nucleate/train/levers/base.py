@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nucleate.core import RecipeError
 from nucleate.core.settings import Settings
+from nucleate.corpora.blend import CORPUS
+from nucleate.corpora.packing import Shards
 
 if TYPE_CHECKING:
     from nucleate.train.training import Training
@@ -32,9 +34,37 @@ class Lever(Settings):
     def expected(self, to: Setting) -> str:
         """Return what settings this lever takes, as words, when `to` is none of them; else ''."""
 
+    @property
+    def stream(self) -> str:
+        """Name of the stream of rows that this lever gives a share to; '' where it has none."""
+        return ""
+
+    def refuse(self, training: Training, to: Setting) -> None:
+        """Raise where `to` makes no sense here and now; not asked when a resumed run pulls again.
+
+        Raises:
+            RecipeError: It makes none.
+        """
+        return
+
     @abstractmethod
     def pull(self, training: Training, to: Setting) -> str:
         """Change the run; return in a few words what has been done."""
+
+
+def give_rows(lever: Lever, training: Training, shards: Shards, to: Setting) -> None:
+    """Give a lever's stream a share of the rows.
+
+    Raises:
+        RecipeError: Other levers leave less than that.
+    """
+    share: float = taken(lever, to)
+    training.stream.add(lever.stream, shards)
+    shares = training.stream.shares
+    left = shares[CORPUS] + shares[lever.stream]
+    if share > left + 1e-9:
+        raise refused(lever, "asks for rows that others have", to, f"at most {left:.4g}")
+    training.stream.weigh({lever.stream: float(share)})
 
 
 def share_expected(to: Setting) -> str:

@@ -27,6 +27,13 @@ class Decay(Lever):
         fine = 0 < number < 1 or (number >= 1 and number.is_integer())
         return "" if fine else "tokens, or a share of the tokens so far between 0 and 1"
 
+    def refuse(self, training: Training, to: Setting) -> None:
+        """Refuse a share of no tokens at all."""
+        if not training.tokens and 0 < taken(self, to) < 1:
+            raise refused(
+                self, "takes a share of the tokens so far, and there are none", to, "tokens"
+            )
+
     def pull(self, training: Training, to: Setting) -> str:
         """Decay over `to` tokens or, where it is below 1, over that share of the tokens so far.
 

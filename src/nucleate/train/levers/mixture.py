@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from nucleate.core import RecipeError
 from nucleate.corpora.storyworld import Mixture
-from nucleate.train.levers.base import Lever, Setting, share_expected
+from nucleate.train.levers.base import Lever, Setting, give_rows, share_expected
 
 if TYPE_CHECKING:
     from nucleate.train.training import Training
@@ -19,13 +19,18 @@ class StoryMixture(Lever):
     """Give a share of the rows to stories of the same world, told with another mixture.
 
     Attributes:
-        name: Tells several such levers apart.
+        name: Tells the rows of several such levers apart.
         mixture: Weights of the kinds of sentence, and how long stories are.
     """
 
     kind: Literal["mixture"] = "mixture"
     name: str = "dense"
     mixture: Mixture
+
+    @property
+    def stream(self) -> str:
+        """One for each name."""
+        return self.name
 
     def expected(self, to: Setting) -> str:
         """Take a share of the rows."""
@@ -35,7 +40,7 @@ class StoryMixture(Lever):
         """Give these stories the share `to` of the rows.
 
         Raises:
-            RecipeError: The corpus is no story world.
+            RecipeError: The corpus is no story world, or other levers leave less than that.
         """
         retold = training.workload.retold
         if retold is None:
@@ -45,6 +50,5 @@ class StoryMixture(Lever):
                 got=training.recipe.corpus.kind,
                 fix="take the lever out, or use another one",
             )
-        training.stream.add(self.name, retold(self.mixture, training.recipe.seed + _SEED))
-        training.stream.weigh({self.name: float(to)})
+        give_rows(self, training, retold(self.mixture, training.recipe.seed + _SEED), to)
         return f"{to:.0%} of the rows are stories of the mixture {self.name}"

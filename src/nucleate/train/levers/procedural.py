@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nucleate.corpora.packing import Tokens
-from nucleate.train.levers.base import Lever, Setting, share_expected
+from nucleate.train.levers.base import Lever, Setting, give_rows, share_expected
 
 if TYPE_CHECKING:
     from nucleate.train.training import Training
@@ -42,20 +42,25 @@ class Procedural(Lever):
             raise ValueError(f"period {list(self.period)} is not shortest, longest")
         return self
 
+    @property
+    def stream(self) -> str:
+        """One for each task."""
+        return f"{self.kind} {self.task}"
+
     def expected(self, to: Setting) -> str:
         """Take a share of the rows."""
         return share_expected(to)
 
     def pull(self, training: Training, to: Setting) -> str:
-        """Give procedural rows the share `to`."""
-        name = f"{self.kind} {self.task}"
+        """Give procedural rows the share `to`.
+
+        Raises:
+            RecipeError: Other levers leave less than that.
+        """
         recipe = training.recipe
-        training.stream.add(
-            name,
-            ProceduralShards(self, training.vocabulary, recipe.context, recipe.seed),
-        )
-        training.warm_streams.add(name)
-        training.stream.weigh({name: float(to)})
+        shards = ProceduralShards(self, training.vocabulary, recipe.context, recipe.seed)
+        give_rows(self, training, shards, to)
+        training.warm_streams.add(self.stream)
         return f"{to:.0%} of the rows are {self.task} sequences"
 
 

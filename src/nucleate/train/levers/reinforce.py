@@ -67,10 +67,7 @@ class Reinforce(Lever):
             raise refused(
                 self, "cannot see the attention of a compiled model", "compile: true", "false"
             )
-        layers = training.model.config.num_hidden_layers
-        named = [*(self.previous or ()), *(self.induction or ())]
-        if any(not 0 <= layer < layers for layer in named):
-            raise refused(self, "names a layer that is not there", named, f"0 … {layers - 1}")
+        self.layers(training.model.config.num_hidden_layers)
         training.wrappers.pop(self.kind, None)
         if weight:
             training.wrappers[self.kind] = _Circuit(self, training, weight)
@@ -78,7 +75,14 @@ class Reinforce(Lever):
         return f"−log attention of circuits has the weight {weight:g}"
 
     def layers(self, total: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Return the layers for the previous token and for induction, of a model of so many."""
+        """Return the layers for the previous token and for induction, of a model of so many.
+
+        Raises:
+            RecipeError: One is named that such a model does not have.
+        """
+        named = [*(self.previous or ()), *(self.induction or ())]
+        if any(not 0 <= layer < total for layer in named):
+            raise refused(self, "names a layer that is not there", named, f"0 … {total - 1}")
         previous, induction = tuple(range((total + 1) // 2)), tuple(range(total // 2, total))
         return (
             previous if self.previous is None else self.previous,
@@ -122,10 +126,10 @@ class _Circuit:
         For a token: comparing it with all of its row, and in each layer, head by head, reading one
         weight and writing and adding one row of gradients.
         """
-        if self.training.coarse > 1:
-            return 0.0
         config, context = self.training.model.config, self.training.stream.context
         previous, induction = self.lever.layers(config.num_hidden_layers)
+        if self.training.coarse > 1:
+            return 0.0
         heads: int = config.num_attention_heads
         read = (len(previous) + len(induction)) * heads * (2.0 * context + 4)
         return read + (3.0 * context if induction else 0.0)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nucleate.core import DISCARDED
 from nucleate.core.units import seconds, si, tokens
 from nucleate.views.facts import created
 from nucleate.views.labels import capital, level_rank, number, probability
@@ -16,7 +17,6 @@ from nucleate.views.savings import words
 from nucleate.views.savings.charts import floor_lane, frontier, intervals, pairs
 
 _BESIDE = ("composite", "loss")
-REPEATED = "discarded work"
 
 
 def write_page(result: Mapping[str, Any], path: str | Path) -> Path:
@@ -176,11 +176,11 @@ def _ledger(workload: Mapping[str, Any]) -> dict[str, Any]:
     }
     order = dict.fromkeys(part for parts in means.values() for part in parts)
     return {
-        "parts": [part for part in order if part != REPEATED],
-        "repeated": any(REPEATED in parts for parts in means.values()),
+        "parts": [part for part in order if part != DISCARDED],
+        "repeated": {arm: parts[DISCARDED] for arm, parts in means.items() if DISCARDED in parts},
         "means": means,
         "totals": {
-            arm: sum(flops for part, flops in parts.items() if part != REPEATED)
+            arm: sum(flops for part, flops in parts.items() if part != DISCARDED)
             for arm, parts in means.items()
         },
         "six_nd": {arm: _mean(runs, "six_nd") for arm, runs in groups.items()},

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from nucleate.core import RecipeError
+from nucleate.store import Run
 from nucleate.train.recipe import ScheduleSettings
 from nucleate.train.schedule import Clock
 from tests.unit.train.levers.conftest import go_on, loop_in, short, training
@@ -62,3 +63,12 @@ def test_a_cosine_has_one_end() -> None:
     run = training(schedule={"kind": "cosine"})
     with pytest.raises(RecipeError, match="cannot end a cosine early"):
         run.recipe.levers["decay"].pull(run, 100)
+
+
+def test_a_run_is_read_where_its_decay_ends_it(tmp_path: Path) -> None:
+    probes = {"per_decade": 2, "first_tokens": 64, "cost_cap": 100, "items": 8, "only": ["refrain"]}
+    recipe = short(schedule=CONSTANT, probes=probes)
+    with loop_in(tmp_path / "run", recipe, observed=True) as loop:
+        go_on(loop, {8: [("decay", 96)]})
+    read = sorted({step.tokens for step, _ in Run.open(tmp_path / "run").readings()})
+    assert read == [64, 192, 352]  # half a decade apart, and at the end

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from nucleate.store import Run
 from tests.unit.train.levers.conftest import STEPS, Pulls, end, go_on, loop_in, short
 
 DATA_DEPTH_LENGTH_DECAY: Pulls = {
@@ -67,3 +68,48 @@ def test_the_comparison_sees_a_lever_pulled_one_step_late(tmp_path: Path) -> Non
             ends.append(end(loop))
     assert ends[0]["weights"] != ends[1]["weights"]
     assert ends[0]["state"]["ledger"] != ends[1]["state"]["ledger"]
+
+
+def test_readings_that_a_cheaper_run_skips_are_skipped_after_a_resumption_too(
+    tmp_path: Path,
+) -> None:
+    probes = {"per_decade": 12, "first_tokens": 32, "cost_cap": 6, "items": 8, "only": ["refrain"]}
+    recipe, pulls = short(probes=probes), {0: [("coarsen", 4)], 30: [("coarsen", 1)]}
+
+    def read(path: Path) -> tuple[list[int], list[int]]:
+        run = Run.open(path)
+        skipped = [event.step.step for event in run.events() if event.kind == "reading skipped"]
+        return [step.step for step, _ in run.readings()], skipped
+
+    with loop_in(tmp_path / "whole", recipe, observed=True) as whole:
+        go_on(whole, pulls, keep=tmp_path / "kept")
+        assert whole.observer is not None
+        expected = whole.observer.state() | {"seconds": 0}
+        assert whole.observer.flops <= 6 * whole.training.ledger.total
+    readings, skipped = read(tmp_path / "whole")
+    assert skipped
+    assert STEPS in readings
+    for step in (5, 18, 31):
+        with loop_in(tmp_path / f"cut{step}", recipe, observed=True) as cut:
+            shutil.copytree(tmp_path / "kept" / str(step) / "resume", cut.writer.path / "resume")
+            cut.resume()
+            go_on(cut, pulls)
+            assert cut.observer is not None
+            assert cut.observer.state() | {"seconds": 0} == expected
+        later = tuple([each for each in part if each > step] for part in (readings, skipped))
+        assert read(tmp_path / f"cut{step}") == later
+
+
+def test_a_run_without_pulls_skips_no_reading_under_the_tightest_cap(tmp_path: Path) -> None:
+    probes = {"per_decade": 8, "first_tokens": 32, "cost_cap": 99, "items": 8, "only": ["refrain"]}
+    taken: list[list[int]] = []
+    for name in ("free", "tight"):
+        with loop_in(tmp_path / name, short(probes=probes), observed=True) as loop:
+            go_on(loop, {})
+            assert loop.observer is not None
+        run = Run.open(tmp_path / name)
+        assert "reading skipped" not in [event.kind for event in run.events()]
+        taken.append(sorted({step.step for step, _ in run.readings()}))
+        planned = loop.observer.flops / len(taken[-1]) * len(loop.observer.points)
+        probes["cost_cap"] = planned / loop.training.ledger.total * (1 + 1e-12)
+    assert taken[0] == taken[1]
