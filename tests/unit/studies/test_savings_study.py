@@ -203,9 +203,15 @@ def test_figures_are_not_worked_out_under_other_settings_than_were_frozen(tmp_pa
     conductor(tmp_path).freeze()
     with pytest.raises(UserError, match="the settings changed since the study was frozen"):
         conductor(tmp_path, margins={"loss": 0.5}).analyse()
-    write_json(tmp_path / "W1" / "tuning.json", {"T": {"chosen": {"optimizer.lr": 0.5}}})
+    one = STUDY["workloads"]["W1"]
+    arms = one["arms"] | {"B1": {"tune": {"optimizer.lr": [0.002, 0.5]}}}
+    changes = {"tuning": {"runs": 1, "seeds": [1]}, "workloads": {"W1": one | {"arms": arms}}}
+    tuned = tmp_path / "W1" / "tuning.json"
+    write_json(tuned, {"B1": {"chosen": {"optimizer.lr": 0.002}}})
+    conductor(tmp_path, **changes).freeze()
+    write_json(tuned, {"B1": {"chosen": {"optimizer.lr": 0.5}}})
     with pytest.raises(UserError, match="the tuned values changed since the study was frozen"):
-        conductor(tmp_path).analyse()
+        conductor(tmp_path, **changes).analyse()
 
 
 def test_later_code_may_work_out_the_figures_and_says_so(
