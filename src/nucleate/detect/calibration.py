@@ -55,16 +55,17 @@ class Calibration:
         return curves
 
 
-def tail_probability(sorted_null: Array, statistic: float) -> float:
+def tail_probability(sorted_null: Array, statistic: float, share: float = 0.1) -> float:
     """Return the upper tail at `statistic`: empirical in the bulk, exponential beyond.
 
-    The largest tenth of the simulated values fixes the rate of the exponential tail; log evidence
-    ratios have such tails, and a family of metrics needs smaller p than can be counted.
+    The largest `share` of the simulated values (ten at least) fixes the rate of the exponential
+    tail; log evidence ratios have such tails, and a family of metrics needs smaller p than can be
+    counted.
     """
     num = sorted_null.size
     above = num - int(np.searchsorted(sorted_null, statistic, side="left"))
     counted = (above + 1) / (num + 1)
-    tail = max(10, num // 10)
+    tail = max(10, int(share * num))
     threshold = float(sorted_null[-tail - 1]) if num > tail else float(sorted_null[0])
     if statistic <= threshold:
         return counted

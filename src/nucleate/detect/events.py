@@ -1,4 +1,8 @@
-"""Greedy search: set the largest spike aside or test and subtract the largest event, and go on."""
+"""Greedy search: set the largest spike aside or subtract the most convincing event, and go on.
+
+Whether there is a change, and about where, the network says; what it is, where exactly and how
+large, likelihoods say.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleate.detect.cache import GridCache
-from nucleate.detect.calibration import Calibration
 from nucleate.detect.covariance import Hyper
 from nucleate.detect.excursions import Excursion, chance
 from nucleate.detect.gates import (
@@ -20,6 +23,7 @@ from nucleate.detect.gates import (
     without_satellites,
 )
 from nucleate.detect.likelihood import Best, Fit, Grid
+from nucleate.detect.network.judge import Peak, judge
 from nucleate.detect.profile import locate, relocate
 from nucleate.detect.refine import refine
 from nucleate.detect.series import MIN_POINTS, Dense, Series
@@ -29,22 +33,14 @@ Array = NDArray[np.float64]
 SPIKE_GAIN = 10.0
 """Log-likelihood, in nats, that a spike must gain: 4.5 standard deviations."""
 
-RESTARTS, SPIKES = 2.0, 1.0
-"""Log-likelihood by which a step, placed and formed as fits best, must beat a restart or a spike
-of the dictionary: both fit almost alike where the trend can bend back, which speaks against it."""
-
 MASKED = 2.0
 """Gain from which a spike is tried together with others: each makes the rest look like noise."""
 
 BRIEFEST = 2
 """Longest of the spikes, in readings, that are tried together: longer ones could build a step."""
 
-STEP_GAIN, KINK_GAIN = 0.5, 1.0
-"""Log-likelihood, in nats, by which the best step or kink must beat the best smooth trend: what
-only the average over trends favours is not shown."""
-
-KINK_SHARE = 0.3
-"""Kinks are tested at this share of alpha: a smooth trend comes closer to them than to any step."""
+NEAR = 0.25
+"""How far from where the network sees a change, in decades, its best place may be."""
 
 MAX_EVENTS = 4
 MAX_SPIKES = 4
@@ -94,8 +90,7 @@ class Events:
     Attributes:
         kept: The series without excursions.
         tested: Events that passed, in order of location.
-        best_p: p-value of the best event, passed or not (1 when nothing was tested).
-        best_ratio: Its log-likelihood ratio.
+        best_p: Smallest p-value of any change, passed or not (1 without any).
         away: Spikes and restarts, in order of location.
         hyper: Setting of the smooth null that fits what is left after the events.
         nuisance: Index of the smooth change that this null contains.
@@ -104,7 +99,6 @@ class Events:
     kept: Series
     tested: tuple[Tested, ...] = ()
     best_p: float = 1.0
-    best_ratio: float = 0.0
     away: tuple[Away, ...] = ()
     hyper: Hyper | None = None
     nuisance: int = -1
@@ -115,10 +109,9 @@ class _Search:
     """The state of the search; positions of events are log10(step)."""
 
     kept: Series
+    claims: list[Peak]
     events: list[Tested] = field(default_factory=list)
     away: list[Away] = field(default_factory=list)
-    best_p: float | None = None
-    best_ratio: float = 0.0
 
     def rest(self, without: Tested | None = None) -> Array:
         """Return the kept readings, all events (but one) subtracted."""
@@ -151,9 +144,10 @@ def find_many(many: Sequence[Series], cache: GridCache, alpha: float) -> list[Ev
     curves_ns = np.stack([each.y for each in usable], axis=1)
     first = _look(cache.grid(usable[0]), curves_ns, precision)
     looks = iter(Look(first.fit.of(number), first.best.of(number)) for number in range(len(usable)))
+    peaks = iter(judge(usable))
     known = {id(each) for each in usable}
     return [
-        _search(each, cache, alpha, next(looks)) if id(each) in known else Events(each)
+        _search(each, cache, alpha, next(looks), next(peaks)) if id(each) in known else Events(each)
         for each in many
     ]
 
@@ -163,11 +157,14 @@ def _look(grid: Grid, curves_ns: Array, precision: type[np.floating] = np.float6
     return Look(fit, grid.excursion(curves_ns, fit, precision))
 
 
-def _search(series: Series, cache: GridCache, alpha: float, look: Look) -> Events:
+def _search(
+    series: Series, cache: GridCache, alpha: float, look: Look, peaks: Sequence[Peak]
+) -> Events:
     """Search one curve, of which a first look has been taken."""
-    search, null, grid = _Search(series), cache.calibration(series), cache.grid(series)
+    search = _Search(series, [peak for peak in peaks if peak.p <= alpha])
+    grid = cache.grid(series)
     for _ in range(MAX_EVENTS + MAX_SPIKES):
-        if not _take_one(search, grid, null, look, alpha):
+        if not _take_one(search, grid, look, cache.max_width):
             break
         grid = cache.grid(search.kept)
         look = _look(grid, search.rest()[:, None])
@@ -175,39 +172,56 @@ def _search(series: Series, cache: GridCache, alpha: float, look: Look) -> Event
     return Events(
         search.kept,
         tuple(search.events),
-        1.0 if search.best_p is None else search.best_p,
-        search.best_ratio,
+        min((peak.p for peak in peaks), default=1.0),
         tuple(sorted(search.away, key=lambda away: away.begin)),
         grid.hypers[int(look.fit.null_hyper[0])],
         int(look.fit.null_atom[0]),
     )
 
 
-def _take_one(search: _Search, grid: Grid, null: Calibration, look: Look, alpha: float) -> bool:
-    """Set aside the best excursion or subtract the best event; return whether either was found.
-
-    `null` is that of all readings: a few of them set aside hardly change it.
-    """
+def _take_one(search: _Search, grid: Grid, look: Look, widest: float) -> bool:
+    """Set aside the best excursion or subtract the best event; return whether either was found."""
     fit, best = look.fit, look.best
-    event = _convincing(search, grid, null, fit, alpha)
     atom, amplitude = int(best.atom[0]), float(best.amplitude[0])
-    mends = _mends(search, grid, atom, amplitude)
-    gain = 0.0 if mends else float(best.peak[0] - fit.null_peak[0])
-    covers = grid.excursions[atom].covers
-    enough = search.kept.x.size - covers.size >= MIN_POINTS and len(search.away) < MAX_SPIKES
-    head_start = RESTARTS if grid.excursions[atom].restart else SPIKES
-    better = event is None or best.peak[0] + head_start >= event.where.level
-    if gain >= SPIKE_GAIN and better and enough:
+    gain = float(best.peak[0] - fit.null_peak[0])
+    enough = (
+        search.kept.x.size - grid.excursions[atom].covers.size >= MIN_POINTS
+        and len(search.away) < MAX_SPIKES
+    )
+    claimed = _mends(search, grid, atom, amplitude) or _is_claimed(search, grid, atom)
+    if gain >= SPIKE_GAIN and enough and not claimed:
         _set_aside(search, grid, atom, amplitude, gain)
         return True
-    if event is None and MASKED <= gain < SPIKE_GAIN and _set_aside_several(search, grid, look):
-        return True
-    if search.best_p is None and fit.event_atom[0] >= 0:
-        search.best_p = null.p_value(float(fit.event[0] - fit.null[0]))
-        search.best_ratio = float(fit.event_peak[0] - fit.null_peak[0])
+    event = _next_event(search, grid, look, widest)
     if event is not None:
         search.events.append(event)
-    return event is not None
+        return True
+    return MASKED <= gain < SPIKE_GAIN and _set_aside_several(search, grid, look)
+
+
+def _is_claimed(search: _Search, grid: Grid, atom: int) -> bool:
+    """Return whether an excursion is where the network sees a change that is still to be taken."""
+    what, x = grid.excursions[atom], search.kept.x
+    low, high = x[max(what.first - 1, 0)], x[min(what.last + 1, x.size - 1)]
+    return any(low <= peak.at <= high for peak in search.claims)
+
+
+def _next_event(search: _Search, grid: Grid, look: Look, widest: float) -> Tested | None:
+    """Return the most convincing change that is left and passes the gates, None without any."""
+    y, origin = search.rest(), float(search.kept.x[0])
+    while search.claims and len(search.events) < MAX_EVENTS:
+        peak = search.claims.pop(0)
+        best = grid.best_event(y, peak.at - origin, NEAR, kink=peak.kink)
+        if best is None:
+            continue
+        atom, level = best
+        ratio = level - float(look.fit.null_peak[0])
+        bic = 2.0 * ratio - EVENT_PARAMETERS * float(np.log(y.size))
+        where = locate(grid, y, atom, NEAR).moved(origin)
+        event = Tested(where, ratio, bic, peak.p)
+        if believable(event, search.kept, widest) and not _beside_excursion(search, event):
+            return event
+    return None
 
 
 def _set_aside_several(search: _Search, grid: Grid, look: Look) -> bool:

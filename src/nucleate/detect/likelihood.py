@@ -266,6 +266,32 @@ class Grid:
             *(event.total, event.peak, event.hyper, event.atom),
         )
 
+    def best_event(self, y: Array, at: float, near: float, *, kink: bool) -> tuple[int, float] | None:
+        """Return the event of one kind that best explains a curve near a place, and how well.
+
+        Args:
+            y: The curve, shape ``(n,)``.
+            at, near: The place, and how far from it an event may be, in decades.
+            kink: Whether to look for a change of slope instead of a step or cliff.
+
+        Returns:
+            Its index, and its highest likelihood times the prior of the setting (log); None when
+            the readings leave no room for one.
+        """
+        hinge = np.array([form.kind == "hinge" for form in self.events.forms], dtype=bool)
+        among = np.flatnonzero((hinge == kink) & (np.abs(self.events.centre - at) <= near))
+        if not among.size:
+            return None
+        found = _Evidence(1)
+        prior_d = self.events.log_prior[among][:, None]
+        for index, white in enumerate(self.whitenings):
+            residual_n1, level, rss = self._residual(index, y[:, None], np.float64)
+            norm = self._norms["event"][index][among]
+            gain, most = _gains(self.events.shape[among], residual_n1, norm, rss, white.freedom)
+            peak = level - 0.5 * white.freedom * np.log1p(-most)
+            found.add(gain + prior_d, level, peak, index)
+        return int(among[found.atom[0]]), float(found.peak[0])
+
     def excursion(
         self,
         curves_ns: Array,

@@ -32,8 +32,8 @@ def warm_up(x: Array, lr: Array) -> float | None:
     return float(x[known[np.argmax(lr[known] >= 0.99 * lr[known].max())]])
 
 
-def schedule_shapes(x: Array, lr: Array) -> Array | None:
-    """Return the effects of a schedule at the readings, shape ``(n, k)``, or None without any.
+def relative_rate(x: Array, lr: Array) -> Array | None:
+    """Return the learning rate relative to its peak, shape ``(n,)``, or None when it is not known.
 
     Args:
         x: log10 of the axis, shape ``(n,)``.
@@ -43,7 +43,19 @@ def schedule_shapes(x: Array, lr: Array) -> Array | None:
     if known.sum() < 3 or np.nanmax(lr[known]) <= 0:
         return None
     filled = np.interp(x, x[known], lr[known])
-    relative = filled / filled.max()
+    return np.asarray(filled / filled.max())
+
+
+def schedule_shapes(x: Array, lr: Array) -> Array | None:
+    """Return the effects of a schedule at the readings, shape ``(n, k)``, or None without any.
+
+    Args:
+        x: log10 of the axis, shape ``(n,)``.
+        lr: Learning rates, shape ``(n,)``; gaps (NaN) are interpolated.
+    """
+    relative = relative_rate(x, lr)
+    if relative is None:
+        return None
     relative[: int(relative.argmax())] = 1.0
     if relative.min() > 1.0 - LEAST_FALL:
         return None

@@ -106,9 +106,9 @@ class Candidates:
     forms: tuple[Form, ...]
 
 
-def locate(grid: Grid, y: Array, atom: int) -> Location:
+def locate(grid: Grid, y: Array, atom: int, reach: float = REACH) -> Location:
     """Refine one event of the dictionary on the curve y, shape ``(n,)``."""
-    return relocate(grid, y, grid.events.forms[atom], float(grid.events.centre[atom]))
+    return relocate(grid, y, grid.events.forms[atom], float(grid.events.centre[atom]), reach)
 
 
 def relocate(grid: Grid, y: Array, form: Form, first: float, reach: float = REACH) -> Location:

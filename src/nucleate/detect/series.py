@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nucleate.detect.lr import schedule_shapes, warm_up
+from nucleate.detect.lr import relative_rate, schedule_shapes, warm_up
 
 Array = NDArray[np.float64]
 
@@ -46,6 +46,7 @@ class Series:
         base: Known relative noise of each reading, shape ``(n,)``, None when all are alike.
         known_nk: Effects of the learning-rate schedule, shape ``(n, k)``, None when not given.
         warm_up: log10 of where the learning rate has risen to its peak, None when not known.
+        rate: Learning rate relative to its peak, shape ``(n,)``, None when not given.
         dense: The readings behind the bins, None when nothing was binned.
     """
 
@@ -58,6 +59,7 @@ class Series:
     known_nk: Array | None = None
     dense: Dense | None = None
     warm_up: float | None = None
+    rate: Array | None = None
 
     def without(self, indices: NDArray[np.intp], shape: Array | None = None) -> Series:
         """Return the curve with some readings left out, and `shape`, ``(n,)``, taken off the rest.
@@ -77,6 +79,7 @@ class Series:
             y=(self.y - off)[keep],
             base=None if self.base is None else self.base[keep],
             known_nk=None if self.known_nk is None else self.known_nk[keep],
+            rate=None if self.rate is None else self.rate[keep],
             dense=dense,
         )
 
@@ -125,7 +128,8 @@ def clean(
     se = float(np.nanmedian(e)) / scale if np.isfinite(e).any() else float("nan")
     dense = Dense(dense_x, (dense_v - centre) / scale) if dense_x.size > x.size else None
     return Series(
-        x, y, se, centre, scale, _base(e, count), schedule_shapes(x, rate), dense, warm_up(x, rate)
+        *(x, y, se, centre, scale, _base(e, count), schedule_shapes(x, rate), dense),
+        *(warm_up(x, rate), relative_rate(x, rate)),
     )
 
 

@@ -1,0 +1,1 @@
+"""How the network of `nucleate.detect.network` was trained; not needed to use it."""

@@ -1,0 +1,125 @@
+"""Generated curves as the network sees them, with the places of their changes, kept in files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.detect.curves import CHANGES, CLEAR, NUISANCES, Curve, Grid, draw, draw_grid
+from benchmarks.detect.parts import DoesNotFitError
+from benchmarks.detect.run import TURNS
+from nucleate.detect.network.picture import BINS, picture
+from nucleate.detect.series import Series, clean
+
+SORTS = (*(sort for sort in NUISANCES if sort != "cut restart"), *CHANGES)
+"""What is drawn; whether a restart that the readings cut off is a step, they cannot tell."""
+
+SHARES = {"smooth": 3.0, **dict.fromkeys(CHANGES, 1.5)}
+"""How often a sort is drawn, relative to 1."""
+
+PER_GRID = 16
+FAINT = 5.0
+"""Signal-to-noise of the least clear changes; most are at least `CLEAR`."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Curves with their truth.
+
+    Attributes:
+        picture: Shape ``(N, C, BINS)``.
+        target: One where a step or cliff (0) or a kink (1) is, shape ``(N, 2, BINS)``.
+        span: Decades, shape ``(N,)``.
+        sort: Index into `SORTS`, shape ``(N,)``.
+        size: Number of readings, shape ``(N,)``.
+    """
+
+    picture: np.ndarray
+    target: np.ndarray
+    span: np.ndarray
+    sort: np.ndarray
+    size: np.ndarray
+
+
+def seen(rng: np.random.Generator, curve: Curve) -> Series:
+    """Return a curve cleaned; its learning rate is told to two in five, constant ones to some."""
+    lr = curve.lr
+    if lr is None and rng.random() < 0.15:
+        lr = np.ones(curve.steps.size)
+    elif rng.random() < 0.6:
+        lr = None
+    return clean(curve.steps, curve.values, curve.stderr, lr)
+
+
+def target(curve: Curve, series: Series) -> np.ndarray:
+    """Return where the changes of a curve are, shape ``(2, BINS)``."""
+    x = series.x if series.dense is None else series.dense.x
+    out = np.zeros((2, BINS), dtype=np.float32)
+    for change in curve.changes:
+        place = int((np.log10(change.at) - x[0]) / (x[-1] - x[0]) * BINS)
+        out[int(change.kind == "kink"), min(max(place, 0), BINS - 1)] = 1.0
+    return out
+
+
+def make(seed: int, num: int, *, smooth: bool = False) -> Draws:
+    """Draw at least `num` curves: of all sorts, or smooth ones only."""
+    rng = np.random.default_rng([seed, 77])
+    share = np.array([SHARES.get(sort, 1.0) for sort in SORTS])
+    share[1:] *= not smooth
+    rows: list[tuple] = []
+    turn = 0
+    while len(rows) < num:
+        grid = draw_grid(rng, TURNS[turn % len(TURNS)])
+        turn += 1
+        for _ in range(PER_GRID):
+            row = _one(rng, grid, int(rng.choice(len(SORTS), p=share / share.sum())))
+            if row is not None:
+                rows.append(row)
+    columns = (np.array(column) for column in zip(*rows, strict=True))
+    return Draws(*columns)
+
+
+def _one(rng: np.random.Generator, grid: Grid, sort: int) -> tuple | None:
+    least = CLEAR if rng.random() < 0.85 else FAINT
+    try:
+        curve = draw(rng, SORTS[sort], grid, least_snr=least)
+    except DoesNotFitError:
+        return None
+    series = seen(rng, curve)
+    size = series.x.size if series.dense is None else series.dense.x.size
+    x = series.x if series.dense is None else series.dense.x
+    return (
+        picture(series).astype(np.float16),
+        target(curve, series).astype(np.uint8),
+        float(x[-1] - x[0]),
+        sort,
+        size,
+    )
+
+
+def load(
+    folder: Path, seeds: list[int], num: int, *, smooth: bool = False, workers: int = 2
+) -> Draws:
+    """Return the curves of all seeds; those that are not in `folder` are drawn and kept there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f"{'smooth' if smooth else 'draws'}-{seed}-{num}.npz" for seed in seeds]
+    todo = [
+        (seed, num, smooth, file)
+        for seed, file in zip(seeds, files, strict=True)
+        if not file.exists()
+    ]
+    if todo:
+        with get_context("spawn").Pool(workers) as pool:
+            pool.starmap(_keep, todo)
+    parts = [np.load(file) for file in files]
+    return Draws(
+        *(np.concatenate([part[key] for part in parts]) for key in Draws.__dataclass_fields__)
+    )
+
+
+def _keep(seed: int, num: int, smooth: bool, file: Path) -> None:
+    draws = make(seed, num, smooth=smooth)
+    np.savez(file, **{key: getattr(draws, key) for key in Draws.__dataclass_fields__})

@@ -1,0 +1,1 @@
+"""A small network that has seen many generated curves says where sharp changes may be."""

@@ -1,0 +1,124 @@
+"""The network that says where changes may be: what it sees, its arithmetic, its p-values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from nucleate.detect.network.judge import KINK_SHARE, SIZES, judge, p_values
+from nucleate.detect.network.network import DILATIONS, GLOBAL, PLACES, features, load_network
+from nucleate.detect.network.picture import BINS, CHANNELS, picture
+from nucleate.detect.series import clean
+
+
+def channel(seen, name):
+    return seen[CHANNELS.index(name)]
+
+
+def test_bins_hold_means_and_counts_and_gaps_are_interpolated():
+    x = np.array([0.0, 0.004, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0])
+    values = np.array([1.0, 3.0, 2.0, 2.0, 5.0, 1.0, 2.0, 0.0, 2.0])
+    series = clean(10.0**x, values)
+    seen = picture(series)
+    assert seen.shape == (len(CHANNELS), BINS)
+    place = np.floor(x / 4.0 * BINS).astype(int).clip(max=BINS - 1)
+    np.testing.assert_array_equal(np.flatnonzero(channel(seen, "read")), np.unique(place))
+    y = series.y
+    assert channel(seen, "value")[0] == pytest.approx((y[0] + y[1]) / 2, rel=1e-6)
+    assert channel(seen, "count")[0] == pytest.approx(np.log10(3) / 3, rel=1e-6)
+    between = channel(seen, "value")[place[4] : place[5] + 1]
+    assert np.all(np.diff(between) <= 1e-6)
+    assert np.all(channel(seen, "span") == 1.0)
+
+
+def test_the_noise_of_white_readings_is_recognised(rng):
+    """Second differences of white noise have six times its variance, whatever the line below."""
+    x = np.linspace(0.0, 4.0, 150)
+    series = clean(10.0**x, 5.0 * x + 0.1 * rng.standard_normal(150))
+    noise = channel(picture(series), "noise")[channel(picture(series), "read") > 0]
+    assert 10.0 ** np.median(noise) * series.scale == pytest.approx(0.1, rel=0.15)
+
+
+def test_what_is_known_of_errors_and_rates_is_told(rng):
+    steps, values = np.logspace(0, 4, 40), rng.standard_normal(40)
+    bare, told = picture(clean(steps, values)), clean(steps, values, 0.2, np.r_[1.0, [2.0] * 39])
+    assert not channel(bare, "has error").any()
+    assert not channel(bare, "has rate").any()
+    assert np.all(channel(bare, "rate") == 1.0)
+    seen = picture(told)
+    assert channel(seen, "error")[0] == pytest.approx(np.log10(0.2 / told.scale), rel=1e-5)
+    assert channel(seen, "rate")[0] == pytest.approx(0.5, abs=0.02)
+    assert channel(seen, "rate")[-1] == 1.0
+
+
+def test_the_arithmetic_is_that_of_dilated_convolutions(rng):
+    """An independent implementation: torch's own convolutions, norms and rectifiers."""
+    pictures = np.stack(
+        [picture(clean(np.logspace(0, 4, n), rng.standard_normal(n).cumsum())) for n in (20, 60)]
+    )
+    w = {name: torch.from_numpy(value) for name, value in load_network().weights.items()}
+
+    def convolved(x_bcl, name, dilation):
+        out, wide = w[f"{name}.weight"].shape
+        kernel = w[f"{name}.weight"].view(out, 3, wide // 3).permute(0, 2, 1)
+        return F.conv1d(x_bcl, kernel, w[f"{name}.bias"], padding=dilation, dilation=dilation)
+
+    def normed(h_bcl, name):
+        scale, shift = w[f"{name}.weight"], w[f"{name}.bias"]
+        return F.layer_norm(h_bcl.mT, scale.shape, scale, shift).mT
+
+    h = convolved(torch.from_numpy(features(pictures)).mT, "stem", 1)
+    for number, dilation in enumerate(DILATIONS):
+        name = f"blocks.{number}"
+        z = convolved(normed(h, f"{name}.norm"), f"{name}.look", dilation).relu()
+        h = h + F.conv1d(z, w[f"{name}.mix.weight"][..., None], w[f"{name}.mix.bias"])
+        if number in GLOBAL:
+            wide = f"wide.{GLOBAL.index(number)}"
+            every = torch.cat([h.mean(-1), h.amax(-1)], -1)
+            h = h + F.linear(every, w[f"{wide}.weight"], w[f"{wide}.bias"])[..., None]
+    expected = F.linear(normed(h, "norm").relu().mT, w["out.weight"], w["out.bias"])
+    own = load_network().logits(pictures)
+    assert own.shape == (2, PLACES, 2)
+    np.testing.assert_allclose(own, expected.numpy(), atol=2e-4)
+
+
+@pytest.mark.parametrize("size", [20, 60, 5000])
+def test_p_is_the_share_of_smooth_curves_that_score_as_high(size):
+    stratum = int(np.searchsorted(SIZES, size, side="right"))
+    for kink, share in ((False, 1 - KINK_SHARE), (True, KINK_SHARE)):
+        name = f"null.{'kink' if kink else 'step'}.{stratum}"
+        null = load_network().weights[name]
+        assert np.all(np.diff(null) >= 0)
+        for part in (0.02, 0.05, 0.2):
+            score = np.quantile(null, 1 - part)
+            (p,) = p_values(size, kink, np.array([score]))
+            assert p == pytest.approx(part / share, rel=0.12)
+
+
+def test_an_obvious_step_is_seen_where_it_is_and_nothing_elsewhere(rng):
+    steps = np.logspace(4, 7, 60)
+    noise = 0.02 * rng.standard_normal(60)
+    trend = (1 + steps / 1e5) ** -0.3
+    smooth, stepped = (
+        clean(steps, trend + noise),
+        clean(steps, trend + noise - 0.4 * (steps > 1e6)),
+    )
+    quiet, loud = judge([smooth, stepped])
+    assert all(peak.p > 0.01 for peak in quiet)
+    (peak, *others) = loud
+    assert peak.p < 1e-3
+    assert not peak.kink
+    assert peak.at == pytest.approx(6.0, abs=0.15)
+    assert all(other.p > 0.01 for other in others)
+
+
+def test_what_is_seen_depends_neither_on_units_nor_on_company(rng):
+    steps, values = np.logspace(3, 6, 30), rng.standard_normal(30).cumsum()
+    alone = judge([clean(steps, values)])[0]
+    scaled, _ = judge([clean(steps * 7.0, 3.0 * values - 5.0), clean(steps, values[::-1])])
+    assert len(alone) == len(scaled)
+    for one, other in zip(alone, scaled, strict=True):
+        assert other.score == pytest.approx(one.score, abs=1e-3)
+        assert other.at == pytest.approx(one.at + np.log10(7.0), abs=1e-6)
