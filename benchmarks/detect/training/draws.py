@@ -17,7 +17,7 @@ from nucleate.detect.series import Series, clean
 SORTS = (*(sort for sort in NUISANCES if sort != "cut restart"), *CHANGES)
 """What is drawn; whether a restart that the readings cut off is a step, they cannot tell."""
 
-SHARES = {"smooth": 3.0, **dict.fromkeys(CHANGES, 1.5)}
+SHARES = {"smooth": 3.0, "spike": 2.0, **dict.fromkeys(CHANGES, 1.5)}
 """How often a sort is drawn, relative to 1."""
 
 PER_GRID = 16

@@ -24,7 +24,7 @@ from nucleate.detect.gates import (
 )
 from nucleate.detect.likelihood import Best, Fit, Grid
 from nucleate.detect.network.judge import Peak, judge
-from nucleate.detect.profile import locate, relocate
+from nucleate.detect.profile import Location, locate, relocate
 from nucleate.detect.refine import refine
 from nucleate.detect.series import MIN_POINTS, Dense, Series
 
@@ -41,6 +41,16 @@ BRIEFEST = 2
 
 NEAR = 0.25
 """How far from where the network sees a change, in decades, its best place may be."""
+
+FAR_BETTER = 3.0
+"""Log-likelihood, in nats, by which a short excursion must beat a change to take its place."""
+
+FAR_WORSE = -5.0
+"""Likelihood ratio below which a change is not claimed, whatever the network says: the smooth
+trend explains the curve too well."""
+
+SMALLER = 0.7
+"""Share of its standard deviation that a curve must lose with an excursion to be judged again."""
 
 MAX_EVENTS = 4
 MAX_SPIKES = 4
@@ -162,10 +172,13 @@ def _search(
 ) -> Events:
     """Search one curve, of which a first look has been taken."""
     search = _Search(series, [peak for peak in peaks if peak.p <= alpha])
-    grid = cache.grid(series)
+    grid, scale = cache.grid(series), float(series.y.std())
     for _ in range(MAX_EVENTS + MAX_SPIKES):
         if not _take_one(search, grid, look, cache.max_width):
             break
+        if float(search.kept.y.std()) < SMALLER * scale:
+            scale = float(search.kept.y.std())
+            _judge_again(search, alpha)
         grid = cache.grid(search.kept)
         look = _look(grid, search.rest()[:, None])
     _polish(search, cache)
@@ -179,6 +192,14 @@ def _search(
     )
 
 
+def _judge_again(search: _Search, alpha: float) -> None:
+    """Ask the network once more about a curve that large excursions had made look flat."""
+    known = [peak.at for peak in search.claims] + [event.where.at for event in search.events]
+    for peak in judge([search.kept])[0]:
+        if 2.0 * peak.p <= alpha and all(abs(peak.at - at) > NEAR for at in known):
+            search.claims.append(replace(peak, p=2.0 * peak.p))
+
+
 def _take_one(search: _Search, grid: Grid, look: Look, widest: float) -> bool:
     """Set aside the best excursion or subtract the best event; return whether either was found."""
     fit, best = look.fit, look.best
@@ -188,13 +209,14 @@ def _take_one(search: _Search, grid: Grid, look: Look, widest: float) -> bool:
         search.kept.x.size - grid.excursions[atom].covers.size >= MIN_POINTS
         and len(search.away) < MAX_SPIKES
     )
-    claimed = _mends(search, grid, atom, amplitude) or _is_claimed(search, grid, atom)
-    if gain >= SPIKE_GAIN and enough and not claimed:
+    spike = gain >= SPIKE_GAIN and enough and not _mends(search, grid, atom, amplitude)
+    if not (spike and not _is_claimed(search, grid, atom)):
+        event = _next_event(search, grid, look, widest)
+        if event is not None:
+            search.events.append(event)
+            return True
+    if spike:
         _set_aside(search, grid, atom, amplitude, gain)
-        return True
-    event = _next_event(search, grid, look, widest)
-    if event is not None:
-        search.events.append(event)
         return True
     return MASKED <= gain < SPIKE_GAIN and _set_aside_several(search, grid, look)
 
@@ -202,7 +224,7 @@ def _take_one(search: _Search, grid: Grid, look: Look, widest: float) -> bool:
 def _is_claimed(search: _Search, grid: Grid, atom: int) -> bool:
     """Return whether an excursion is where the network sees a change that is still to be taken."""
     what, x = grid.excursions[atom], search.kept.x
-    low, high = x[max(what.first - 1, 0)], x[min(what.last + 1, x.size - 1)]
+    low, high = x[what.first] - SAME_PLACE, x[what.last] + SAME_PLACE
     return any(low <= peak.at <= high for peak in search.claims)
 
 
@@ -216,12 +238,23 @@ def _next_event(search: _Search, grid: Grid, look: Look, widest: float) -> Teste
             continue
         atom, level = best
         ratio = level - float(look.fit.null_peak[0])
-        bic = 2.0 * ratio - EVENT_PARAMETERS * float(np.log(y.size))
         where = locate(grid, y, atom, NEAR).moved(origin)
-        event = Tested(where, ratio, bic, peak.p)
-        if believable(event, search.kept, widest) and not _beside_excursion(search, event):
+        event = Tested(where, ratio, _bic(ratio, y.size), peak.p)
+        if (
+            believable(event, search.kept, widest)
+            and not _beside_excursion(search, event)
+            and not _looks_brief(search, grid, look, where)
+        ):
             return event
     return None
+
+
+def _looks_brief(search: _Search, grid: Grid, look: Look, where: Location) -> bool:
+    """Return whether a short excursion at the place of an event explains the curve far better."""
+    what, x = grid.excursions[int(look.best.atom[0])], search.kept.x
+    begin, end = x[max(what.first - 1, 0)], x[min(what.last + 1, x.size - 1)]
+    here = begin <= where.at <= end and x[what.last] - x[what.first] <= PAIR_REACH
+    return bool(here and float(look.best.peak[0]) - where.level >= FAR_BETTER)
 
 
 def _set_aside_several(search: _Search, grid: Grid, look: Look) -> bool:
@@ -327,10 +360,10 @@ def _polish(search: _Search, cache: GridCache) -> None:
     if len(search.events) + len(search.away) > 1:
         for number, event in enumerate(search.events):
             guess = event.where.at - origin
-            where = relocate(grid, search.rest(event), event.where.form, guess, SAME_PLACE).moved(
-                origin
-            )
-            search.events[number] = replace(event, where=where)
+            y = search.rest(event)
+            where = relocate(grid, y, event.where.form, guess, SAME_PLACE).moved(origin)
+            search.events[number] = _weighed(replace(event, where=where), grid, y, origin)
+    search.events = [event for event in search.events if event.likelihood_ratio > FAR_WORSE]
     search.events.sort(key=lambda event: event.where.at)
     _split_pairs(search)
     if search.kept.dense is not None:
@@ -339,6 +372,19 @@ def _polish(search: _Search, cache: GridCache) -> None:
             others = [where for where in wheres if where is not event.where]
             where = refine(Dense(dense.x, dense.y), others, event.where, cache.max_width)
             search.events[number] = replace(event, where=where)
+
+
+def _weighed(event: Tested, grid: Grid, y: Array, origin: float) -> Tested:
+    """Return an event with the evidence for it on the curve y, everything else taken off."""
+    best = grid.best_event(y, event.where.at - origin, SAME_PLACE, kink=event.where.kink)
+    if best is None:
+        return event
+    ratio = best[1] - float(grid.fit(y[:, None]).null_peak[0])
+    return replace(event, likelihood_ratio=ratio, delta_bic=_bic(ratio, y.size))
+
+
+def _bic(ratio: float, num: int) -> float:
+    return 2.0 * ratio - EVENT_PARAMETERS * float(np.log(num))
 
 
 def _split_pairs(search: _Search) -> None:

@@ -145,12 +145,8 @@ def _counted(curve: Curve, values: Array, errors: Array, measure: str) -> bool:
 def _described(
     curve: Curve, series: Series, events: Events, cache: GridCache, q: float, num: int
 ) -> Assessment:
-    """Describe one curve of the family, without what does not convince within the family.
-
-    Of `num` curves the luckiest gains about ln(num) nats more than one curve does, whatever its p.
-    """
-    faint = all(event.likelihood_ratio < np.log(num) for event in events.tested)
-    if events.tested and (faint or q > FALSE_DISCOVERY_RATE or _only_levels_off(events, curve)):
+    """Describe one curve of the family, without what does not convince within the family."""
+    if events.tested and (q > FALSE_DISCOVERY_RATE or _only_levels_off(events, curve)):
         events = find_events(series, cache, alpha=0.0)
     plain = describe(series, events, cache, metric=curve.metric, chance=curve.chance)
     if by_logarithm(curve):

@@ -9,20 +9,11 @@ import numpy as np
 from nucleate.detect.profile import Location
 from nucleate.detect.series import Series
 
-LARGEST = 1.25
-"""Largest step that is believed, as a multiple of the range of the readings."""
-
-CLOSE, MANY, LARGEST_READ = 0.35, 8, 3.0
-"""With `MANY` readings within `CLOSE` decades the trend is read well enough for larger steps."""
-
-AT_LIMIT = 0.999
-"""A step that fits best at this share of the widest that may be sharp, or beyond, is broad."""
-
 WARM = 0.1
 """Changes this close to the end of a known warm-up, in decades, are its effect."""
 
-BESIDE = 2
-"""Readings that must lie on either side of a change's 10-90 % extent."""
+BESIDE = 3
+"""Readings that must lie on either side of a change: what has no before or after is none."""
 
 NEARBY = 0.5
 """Events this close to a larger step, in decades, may be part of its shape."""
@@ -42,34 +33,23 @@ class Tested:
 
 
 def believable(event: Tested, series: Series, widest: float) -> bool:
-    """Return whether an event exceeds the noise, is no artefact of the trend, and is resolved."""
+    """Return whether an event exceeds the noise, is no effect of the schedule, and is resolved."""
     where = event.where
-    if not where.kink and where.width >= AT_LIMIT * widest:
-        return False
     floor = 2.0 * where.noise
     if np.isfinite(series.se):
         floor = max(floor, 2.0 * series.se)
-    # A step larger than everything that was read is a step against a trend that was not read.
-    near = np.count_nonzero(np.abs(series.x - where.at) <= CLOSE)
-    ceiling = (LARGEST if near < MANY else LARGEST_READ) * float(np.ptp(series.y))
-    large = where.kink or floor <= abs(where.amplitude) <= ceiling
     if series.warm_up is not None and where.lo - WARM <= series.warm_up <= where.hi + WARM:
         return False
-    return large and _resolved(where, series, widest)
+    return (where.kink or abs(where.amplitude) >= floor) and _resolved(where, series, widest)
 
 
 def _resolved(where: Location, series: Series, widest: float) -> bool:
-    """Return whether the readings around an event can show that it is narrow.
-
-    They must be close enough at the event, and `BESIDE` of them must lie before its 10 % point and
-    after its 90 % point: a change without a before or an after may be the end of a broad one.
-    """
+    """Return whether the readings next to an event are close, and enough lie on either side."""
     x = series.x
     after = min(max(int(np.searchsorted(x, where.at)), 1), x.size - 1)
     close = x[after] - x[after - 1] <= widest
-    before = np.count_nonzero(x < where.onset)
-    beyond = np.count_nonzero(x > where.onset + where.width)
-    return bool(close and before >= BESIDE and beyond >= BESIDE)
+    before = np.count_nonzero(x < where.at)
+    return bool(close and BESIDE <= before <= x.size - BESIDE)
 
 
 def without_satellites(found: list[Tested]) -> list[Tested]:

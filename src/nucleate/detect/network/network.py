@@ -39,13 +39,19 @@ class Network:
     def logits(self, pictures: Array) -> Array:
         """Return the log odds of a sharp change at each place, shape ``(s, l, 2)``.
 
-        The last axis tells steps (and cliffs) from kinks.
+        The last axis tells steps (and cliffs) from kinks. A curve and its mirror image are the
+        same to a reader, so the answers to both are averaged.
 
         Args:
             pictures: See `picture`, shape ``(s, C, BINS)``.
         """
-        x = features(pictures)
-        h = self._linear("stem", _neighbours(x, 1))
+        mirrored = pictures.copy()
+        mirrored[:, 0] *= -1.0
+        return np.asarray(0.5 * (self.one_sided(pictures) + self.one_sided(mirrored)))
+
+    def one_sided(self, pictures: Array) -> Array:
+        """Return the log odds for curves as they are, the other way up not asked."""
+        h = self._linear("stem", _neighbours(features(pictures), 1))
         for number, dilation in enumerate(DILATIONS):
             z = self._linear(f"blocks.{number}.look", _neighbours(self._norm(number, h), dilation))
             h = h + self._linear(f"blocks.{number}.mix", np.maximum(z, 0.0))

@@ -25,11 +25,15 @@ def picture(series: Series) -> NDArray[np.float32]:
     """Return what the network sees of a cleaned curve, shape ``(len(CHANNELS), BINS)``.
 
     The values of empty bins are interpolated. The noise is that of second differences of the
-    readings, smaller by the root of how many a bin averages.
+    readings, smaller by the root of how many a bin averages. Values are standardised again, for
+    readings may have been left out since.
     """
     x, y = (series.x, series.y) if series.dense is None else (series.dense.x, series.dense.y)
+    scale = float(series.y.std()) or 1.0
+    y = (y - series.y.mean()) / scale
     span = float(x[-1] - x[0])
-    bins = np.minimum(((x - x[0]) / span * BINS).astype(np.intp), BINS - 1)
+    # Rounded, so that rescaling the axis cannot move a reading into another bin.
+    bins = np.minimum(np.round((x - x[0]) / span * BINS, 6).astype(np.intp), BINS - 1)
     count = np.bincount(bins, minlength=BINS)
     read = count > 0
     centre = np.bincount(bins, x, BINS)[read] / count[read]
@@ -37,7 +41,7 @@ def picture(series: Series) -> NDArray[np.float32]:
     middle = x[0] + (np.arange(BINS) + 0.5) / BINS * span
     noise = np.log10(TO_DEVIATION * np.median(np.abs(np.diff(y, 2))) + FAINTEST)
     known = np.isfinite(series.se) and series.se > 0
-    error = np.log10(np.clip(series.se, FAINTEST, 10.0)) if known else 0.0
+    error = np.log10(np.clip(series.se / scale, FAINTEST, 10.0)) if known else 0.0
     rate = series.rate
     rows = (
         np.interp(middle, centre, mean),
