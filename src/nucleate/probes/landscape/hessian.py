@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from nucleate.core import DataError
-from nucleate.probes.landscape.objective import Data, Loss, Objective, at_rest
+from nucleate.probes.landscape.objective import Data, Loss, Objective
+from nucleate.probes.rest import at_rest
 
 Vectors = tuple[torch.Tensor, ...]
 Product = Callable[[Vectors], Vectors]

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleate.probes.landscape.objective import Data, Loss, Objective, at_rest, count
+from nucleate.probes.landscape.objective import Data, Loss, Objective, count
 from nucleate.probes.landscape.sgld import SGLD, Walk, walk
+from nucleate.probes.rest import at_rest
 
 # Suffixes: C chains, S steps (burn-in and draws), D draws.
 

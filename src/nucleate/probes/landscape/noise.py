@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from nucleate.core import DataError
-from nucleate.probes.landscape.objective import Data, Loss, Objective, at_rest, count, take
+from nucleate.probes.landscape.objective import Data, Loss, Objective, count, take
+from nucleate.probes.rest import at_rest
 
 Array = NDArray[np.float64]
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
 from torch.func import functional_call
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from nucleate.core import DataError, preserved_random_state
+from nucleate.core import DataError
 
 # Suffixes: B rows of a batch, N rows of the data, T tokens, V vocabulary.
 
@@ -99,33 +97,6 @@ class Objective:
         return tuple(tensor.detach().requires_grad_() for tensor in self.start)
 
 
-@contextmanager
-def at_rest(model: Any, *, fused: bool = True) -> Iterator[None]:
-    """Hold a module in evaluation mode, outside autocast, with gradients; then as it was.
-
-    Global random states are put back. Modes are set without `eval()`, which some modules override.
-
-    Args:
-        fused: Whether fused attention kernels may run; they know no second derivative and no vmap.
-    """
-    modes = [(module, module.training) for module in model.modules()]
-    device = next(model.parameters()).device.type
-    backends = list(_ALL) if fused else [SDPBackend.MATH]
-    try:
-        with (
-            preserved_random_state(),
-            torch.enable_grad(),
-            torch.autocast(device, enabled=False),
-            sdpa_kernel(backends),
-        ):
-            for module, _ in modes:
-                module.training = False
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
 def count(data: Data) -> int:
     """Return the number of rows of some data.
 
@@ -156,9 +127,6 @@ class _Host(nn.Module):
 
     def forward(self, batch: Data) -> torch.Tensor:
         return self._loss(self.model, batch)
-
-
-_ALL = (SDPBackend.MATH, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION)
 
 
 def _tensors(data: Data) -> Iterator[torch.Tensor]:

@@ -4,7 +4,8 @@ import torch
 
 from nucleate.core import DataError
 from nucleate.probes.landscape import hessian_trace, token_loss, top_eigenvalue
-from nucleate.probes.landscape.objective import Objective, at_rest
+from nucleate.probes.landscape.objective import Objective
+from nucleate.probes.rest import at_rest
 from tests.unit.probes.landscape.models import Point, quadratic, rotated, small, unchanged
 
 ONE = [torch.zeros(1)]

@@ -7,8 +7,9 @@ import torch
 from nucleate.core import DataError
 from nucleate.probes.landscape import SGLD, llc, token_loss
 from nucleate.probes.landscape.llc import split_rhat
-from nucleate.probes.landscape.objective import Objective, at_rest
+from nucleate.probes.landscape.objective import Objective
 from nucleate.probes.landscape.sgld import walk
+from nucleate.probes.rest import at_rest
 from tests.unit.probes.landscape.models import Point, quadratic, rotated, small, unchanged
 
 ROWS = torch.zeros(8, 1)
