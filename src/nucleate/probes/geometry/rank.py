@@ -81,8 +81,8 @@ def alpha_req(x_ND: ArrayLike, *, first: int = 4, last: int = 32) -> PowerLaw:
     Source: Agrawal et al. 2022, α-ReQ (NeurIPS 35).
     """
     spectrum = eigenvalues(x_ND)
-    window = spectrum[first - 1 : last]
-    if not 1 <= first < last <= len(spectrum) or window.min() <= _ZERO * spectrum[0]:
+    window = spectrum[max(first - 1, 0) : last]
+    if not 1 <= first < last <= len(spectrum) or not window.min() > _ZERO * spectrum[0]:
         raise DataError(
             "the window of ranks does not fit the spectrum",
             got=f"ranks {first} to {last}",
