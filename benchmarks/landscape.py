@@ -27,9 +27,7 @@ from nucleate.probes.landscape import SGLD, llc, token_loss
 
 CHECKPOINTS = (0, 60, 200, 800)
 CONTEXT, BATCH = 64, 32
-SETTINGS = SGLD(
-    step_size=1e-5, nbeta=300.0, localization=300.0, chains=4, draws=100, burn_in=0, batch_size=32
-)
+SETTINGS = SGLD(step_size=1e-5, nbeta=300.0, localization=3000.0, chains=3, draws=100, burn_in=100)
 WHY_NOT = "devinterp is not installed (pip install devinterp==2.0.1): only our side runs"
 
 
@@ -88,9 +86,14 @@ def trained(rows_NT: torch.Tensor) -> list[tuple[int, Any]]:
 
 
 def theirs(model: Any, rows_NT: torch.Tensor, settings: SGLD) -> str:
-    """Return devinterp's estimate with the same settings, as text."""
+    """Return devinterp's estimate with the same settings, as text.
+
+    Its own mean is over all steps; here that over the draws is taken from its trace.
+    """
     found = run_devinterp(model, rows_NT, settings)
-    return f"{float(found.llc_mean):8.2f} ± {float(found.llc_std) / settings.chains**0.5:5.2f}"
+    draws_CD = found.loss_trace.values[:, settings.burn_in :]
+    chains_C = settings.nbeta * (draws_CD.mean(1) - float(found.init_loss))
+    return f"{chains_C.mean():8.2f} ± {chains_C.std(ddof=1) / settings.chains**0.5:5.2f}"
 
 
 def run_devinterp(model: Any, rows_NT: torch.Tensor, settings: SGLD) -> Any:

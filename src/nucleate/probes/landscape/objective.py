@@ -25,8 +25,9 @@ def token_loss(model: Any, ids_BT: torch.Tensor) -> torch.Tensor:
 
     Args:
         model: The model; its forward pass leaves nothing behind.
-        ids_BT: Token ids, shape ``(B, T)``, without padding.
+        ids_BT: Token ids, shape ``(B, T)``, without padding; on any device.
     """
+    ids_BT = ids_BT.to(model.device)
     logits_BTV = model(input_ids=ids_BT, use_cache=False).logits
     return nn.functional.cross_entropy(
         logits_BTV[:, :-1].flatten(0, 1).float(), ids_BT[:, 1:].flatten()
