@@ -147,7 +147,8 @@ def describe(curves: Curves, trained_N: np.ndarray, p: int, seed: int) -> None:
     level = (excluded[lowest] + excluded[lowest:].max()) / 2
     risen = first(epochs[lowest:], excluded[lowest:], level)
     print(
-        f"  excluded loss lowest at {epochs[lowest]} ({excluded[lowest]:.3f}), half risen at {risen}"
+        f"  excluded loss lowest at {epochs[lowest]:,} ({excluded[lowest]:.3f}), "
+        f"half risen at {risen}"
     )
     print(
         f"  test accuracy .5 at {first(epochs, curves.test_accuracy, 0.5)}, "

@@ -25,9 +25,12 @@ from nucleate.corpora.storyworld import Mixture, StoryShards, make_world, vocabu
 from nucleate.models import ModelSettings, build
 from nucleate.probes.landscape import SGLD, llc, token_loss
 
-CHECKPOINTS = (0, 60, 200, 800)
-CONTEXT, BATCH = 64, 32
-SETTINGS = SGLD(step_size=1e-5, nbeta=300.0, localization=3000.0, chains=3, draws=100, burn_in=100)
+CHECKPOINTS = (0, 100, 300, 900)
+CONTEXT, BATCH = 32, 16
+SHAPE = ModelSettings(layers=1, width=32, heads=2, context=CONTEXT)
+SETTINGS = SGLD(
+    step_size=1e-5, nbeta=300.0, localization=3000.0, draws=100, burn_in=100, batch_size=BATCH
+)
 WHY_NOT = "devinterp is not installed (pip install devinterp==2.0.1): only our side runs"
 
 
@@ -35,6 +38,7 @@ def main() -> None:
     """Train, measure, time, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7, help="of timing")
+    parser.add_argument("--sizes", nargs="*", default=["tiny", "small"], help="of timed models")
     wish = parser.parse_args()
     torch.set_num_threads(1)
     try:
@@ -51,8 +55,8 @@ def main() -> None:
         ours = found.refused or f"{found.llc:8.2f} ± {found.se:5.2f}"
         line = f"{step:6d} {found.loss:7.3f} {ours:>16s} {found.rhat:6.2f}"
         print(line + (f" {theirs(model, rows_NT, SETTINGS):>16s}" if both else ""), flush=True)
-    for size, batch in (("tiny", 32), ("small", 32)):
-        timed(size, batch, rows_NT, wish.rounds, both)
+    for size in wish.sizes:
+        timed(size, 32, rows_NT, wish.rounds, both)
 
 
 def held_out(rows: int) -> torch.Tensor:
@@ -71,7 +75,7 @@ def stories(seed: int) -> np.ndarray:
 def trained(rows_NT: torch.Tensor) -> list[tuple[int, Any]]:
     """Return copies of a model at `CHECKPOINTS` optimiser steps."""
     tokens = stories(0)
-    model = build(ModelSettings(size="tiny"), int(max(tokens.max(), rows_NT.max())) + 1, 0)
+    model = build(SHAPE, int(max(tokens.max(), rows_NT.max())) + 1, 0)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
     rng, kept = np.random.default_rng(0), []
     for step in range(max(CHECKPOINTS) + 1):
