@@ -177,7 +177,7 @@ def _chain_refusal(
     value, se = float(draws_D.mean()), _batch_means_se(draws_D)
     last = float(losses_S[-max(1, len(draws_D) // 4) :].mean())
     if last >= ceiling:
-        return f"its loss rose to {last:.3g}, that of a model that knows nothing"
+        return f"its loss is {last:.3g}, no better than that of a model that knows nothing"
     if value - 3 * se > size:
         return f"its value {value:.3g} is above twice the largest possible, {size / 2:g}"
     if value + 2 * se < 0:
