@@ -30,14 +30,15 @@ class SGLD:
         localization: γ, the strength of the pull back to w*.
         chains: Independent chains.
         draws: Steps of each chain that count.
-        burn_in: Steps of each chain before them, dropped.
+        burn_in: Steps of each chain before them, dropped; where the loss curves upwards a chain
+            settles in at most about ``2 / (εγ)`` steps.
         batch_size: Rows of a batch.
         seed: Of batches and noise; each chain has generators of its own.
     """
 
-    step_size: float = 1e-4
+    step_size: float = 1e-5
     nbeta: float | None = None
-    localization: float = 100.0
+    localization: float = 3000.0
     chains: int = 4
     draws: int = 200
     burn_in: int = 100
