@@ -1,0 +1,53 @@
+"""Geometry probes: what shape the representations of a model have, layer by layer."""
+
+from nucleate.probes.geometry.cka import biased_cka, cka, cka_matrix, samples_per_dimension
+from nucleate.probes.geometry.coordination import (
+    LayerSimilarity,
+    OnsetDispersion,
+    layer_lags,
+    layer_similarity,
+    onset_dispersion,
+)
+from nucleate.probes.geometry.dimension import IntrinsicDimension, two_nn
+from nucleate.probes.geometry.lens import Lens, logit_lens
+from nucleate.probes.geometry.moe import Routing, router_logits, routing
+from nucleate.probes.geometry.probing import Probing, control_labels, selectivity
+from nucleate.probes.geometry.rank import PowerLaw, alpha_req, effective_rank, rankme
+from nucleate.probes.geometry.rotation import (
+    Turned,
+    class_directions,
+    direction_similarity,
+    subspace_similarity,
+)
+from nucleate.probes.geometry.streams import residual_streams
+
+__all__ = [
+    "IntrinsicDimension",
+    "LayerSimilarity",
+    "Lens",
+    "OnsetDispersion",
+    "PowerLaw",
+    "Probing",
+    "Routing",
+    "Turned",
+    "alpha_req",
+    "biased_cka",
+    "cka",
+    "cka_matrix",
+    "class_directions",
+    "control_labels",
+    "direction_similarity",
+    "effective_rank",
+    "layer_lags",
+    "layer_similarity",
+    "logit_lens",
+    "onset_dispersion",
+    "rankme",
+    "residual_streams",
+    "router_logits",
+    "routing",
+    "samples_per_dimension",
+    "selectivity",
+    "subspace_similarity",
+    "two_nn",
+]

@@ -1,0 +1,100 @@
+"""Centred kernel alignment of two representations: debiased, and the biased one beside it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nucleate.core import DataError
+
+# Suffixes: N samples, D and E dimensions of either representation, L layers.
+
+Array = NDArray[np.float64]
+
+MIN_SAMPLES = 4
+"""The unbiased estimator of HSIC divides by N − 3."""
+
+
+def cka(x_ND: ArrayLike, y_NE: ArrayLike) -> float:
+    """Return linear CKA with the unbiased HSIC: 0 in expectation for independent representations.
+
+    It does not change when a representation is rotated, scaled or shifted. It may be slightly
+    negative. Use ten samples for each dimension where possible (`samples_per_dimension`).
+
+    Args:
+        x_ND, y_NE: Representations of the same samples, shapes ``(N, D)`` and ``(N, E)``.
+
+    Raises:
+        DataError: Fewer than 4 samples, or different numbers of them.
+
+    Source: Kornblith et al. 2019 (arXiv:1905.00414); unbiased HSIC of Song et al. 2012, equation
+    5, in Nguyen et al. 2021 (arXiv:2010.15327); Murphy et al. 2024 (arXiv:2405.01012).
+    """
+    x, y = _pair(x_ND, y_NE)
+    return _ratio(_unbiased(x, y), _unbiased(x, x), _unbiased(y, y))
+
+
+def biased_cka(x_ND: ArrayLike, y_NE: ArrayLike) -> float:
+    """Return linear CKA with the plain HSIC, as first published; near 1 if D is large against N.
+
+    Arguments and errors as for `cka`.
+
+    Source: Kornblith et al. 2019 (arXiv:1905.00414), equation 6.
+    """
+    x, y = _pair(x_ND, y_NE)
+    return _ratio(_cross(x, y), _cross(x, x), _cross(y, y))
+
+
+def cka_matrix(layers_LND: ArrayLike) -> Array:
+    """Return debiased CKA between every two layers, shape ``(L, L)``."""
+    layers = np.asarray(layers_LND, dtype=np.float64)
+    size = len(layers)
+    out = np.eye(size)
+    for one in range(size):
+        for other in range(one):
+            out[one, other] = out[other, one] = cka(layers[one], layers[other])
+    return out
+
+
+def samples_per_dimension(x_ND: ArrayLike) -> float:
+    """Return N / D; below 10, say so beside any similarity.
+
+    >>> samples_per_dimension(np.zeros((640, 64)))
+    10.0
+    """
+    samples, dimensions = np.asarray(x_ND).shape
+    return float(samples / dimensions)
+
+
+def _unbiased(x: Array, y: Array) -> float:
+    """HSIC₁ up to its constant: `x`, `y` centred; kernels x xᵀ, y yᵀ with zeroed diagonals."""
+    n = len(x)
+    own_x, own_y = (x * x).sum(1), (y * y).sum(1)
+    rows_x, rows_y = -own_x, -own_y  # row sums without the diagonal; centred, so the rest is 0
+    both = _cross(x, y) - float(own_x @ own_y)
+    sums = float(rows_x.sum() * rows_y.sum()) / ((n - 1) * (n - 2))
+    return both + sums - 2 / (n - 2) * float(rows_x @ rows_y)
+
+
+def _cross(x: Array, y: Array) -> float:
+    """Return ``‖xᵀy‖²``, from whichever product is the smaller."""
+    if len(x) < max(x.shape[1], y.shape[1]):
+        return float(((x @ x.T) * (y @ y.T)).sum())
+    return float(((x.T @ y) ** 2).sum())
+
+
+def _ratio(both: float, one: float, other: float) -> float:
+    return both / math.sqrt(one * other) if one > 0 and other > 0 else math.nan
+
+
+def _pair(x_ND: ArrayLike, y_NE: ArrayLike) -> tuple[Array, Array]:
+    x, y = np.asarray(x_ND, dtype=np.float64), np.asarray(y_NE, dtype=np.float64)
+    if x.ndim != 2 or y.ndim != 2 or len(x) != len(y) or len(x) < MIN_SAMPLES:
+        raise DataError(
+            "CKA compares two representations of the same samples",
+            got=f"shapes {x.shape} and {y.shape}",
+            expected="(N, D) and (N, E) with N ≥ 4",
+        )
+    return x - x.mean(0), y - y.mean(0)

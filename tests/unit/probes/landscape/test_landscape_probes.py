@@ -1,0 +1,83 @@
+"""The registered probes of geometry and landscape on small models, as an observer runs them."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from nucleate.core import DataError, Level
+from nucleate.observe.neutral import undisturbed
+from nucleate.probes.geometry import effective_rank, logit_lens, residual_streams
+from nucleate.probes.geometry.probes import GeometryItems
+from nucleate.probes.landscape import SGLD, hessian_trace, llc, token_loss
+from nucleate.probes.landscape.probes import LandscapeItems
+from nucleate.probes.registry import get_probe
+from nucleate.probes.view import ModelView
+from tests.unit.probes.landscape.models import small, unchanged
+from tests.unit.probes.models import FAMILIES, VOCABULARY, tiny
+
+ROWS = np.random.default_rng(0).integers(0, 31, (24, 12))
+SHORT = SGLD(step_size=1e-6, nbeta=10, chains=2, draws=4, burn_in=1, batch_size=8)
+ITEMS = LandscapeItems(ROWS, SHORT, hessian_rows=4, products=3, iterations=3, parts=4)
+
+
+def readings(name, model, items):
+    with unchanged(model), undisturbed(model) as bare:
+        found = list(get_probe(name).measure(ModelView(bare), items))
+    return {reading.metric: reading for reading in found}
+
+
+def test_landscape_as_readings():
+    model, ids = small(), torch.from_numpy(ROWS)
+    found = readings("llc", model, ITEMS) | readings("hessian", model, ITEMS)
+    found |= readings("noise_scale", model, ITEMS)
+    assert {reading.level for reading in found.values()} == {Level.LANDSCAPE}
+    alone = llc(model, token_loss, ids, SHORT)
+    assert found["llc.all.value"].n == 2 * 4
+    assert found["llc.all.value"].value == pytest.approx(alone.llc, nan_ok=True)
+    trace = hessian_trace(model, token_loss, [ids[:4]], probes=3)
+    assert found["hessian.all.trace"].value == pytest.approx(trace.trace)
+    assert found["noise_scale.all.tokens"].n == 16
+
+
+def test_costs_of_the_landscape_in_forward_tokens():
+    """A gradient is worth three forward passes, a product with the Hessian six."""
+    cost = {name: get_probe(name).cost(ITEMS) for name in ("llc", "hessian", "noise_scale")}
+    assert cost == {
+        "llc": 12 * (3 * 2 * 5 * 8 + 24),
+        "hessian": 6 * 6 * 4 * 12,
+        "noise_scale": 3 * 4 * 16 * 12,
+    }
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_geometry_as_readings(family):
+    model, items = tiny(family), GeometryItems(ROWS, points=100, ranks=(2, 10))
+    found = readings("geometry", model, items)
+    layers = residual_streams(model, items.rows, items.chosen)
+    assert layers.shape[1] == 100
+    measures = {"rankme", "effective_rank", "alpha", "alpha_r2", "dimension"}
+    there = {metric.split(".")[-1] for metric in found if ".L2." in metric}
+    assert there == measures
+    assert "geometry.L0.dimension" not in found
+    assert found["geometry.L1.effective_rank"].value == pytest.approx(effective_rank(layers[1]))
+    assert -0.1 < found["geometry.layers.cka"].value <= 1
+    assert get_probe("geometry").cost(items) == 24 * 12
+
+
+def test_lens_as_readings():
+    model, items = tiny(), GeometryItems(ROWS)
+    found, alone = readings("lens", model, items), logit_lens(model, items.rows)
+    assert found["lens.L1.kl"].value == pytest.approx(alone.kl_L[1])
+    assert found["lens.all.depth"].value == alone.relative_depth
+
+
+def test_routers_as_readings():
+    found = readings("routers", tiny("mixtral"), GeometryItems(ROWS % VOCABULARY))
+    assert len(found) == 2 * 3
+    entropy = found["routers.L0.entropy"]
+    assert 0 < entropy.value < entropy.chance == math.log(4)
+    assert 1 <= found["routers.L1.effective_experts"].value <= 4
+    with pytest.raises(DataError, match="no rows"):
+        GeometryItems(ROWS[:0])
