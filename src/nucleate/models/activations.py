@@ -3,7 +3,8 @@
 A layer is handed on as soon as its attention is computed and is not kept, so that a pass needs
 the memory of one layer; `activations` keeps everything, for small batches.
 
-Shape legend: B rows, T tokens, L layers, H heads, K width of a head, D width of the residual stream.
+Shape legend: B rows, T tokens, L layers, H heads, K width of a head, D width of the residual
+stream.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ import torch
 
 from nucleate.core import NucleateError
 from nucleate.models.evaluation import evaluating
-from nucleate.models.heads import AttentionParts, attention_parts, final_norm, head_weights
+from nucleate.models.heads import (
+    AttentionParts,
+    attention_parts,
+    by_head,
+    final_norm,
+    head_weights,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +160,7 @@ def _watch(part: AttentionParts, layer: int, use: Callable[[LayerActivations], o
         pattern_BHTT = output[1]
         if pattern_BHTT is None:
             raise NucleateError("attention did not give its weights although it ran eagerly")
-        z_BTHK = seen.z.pop().unflatten(-1, (pattern_BHTT.shape[1], -1))
+        z_BTHK = by_head(seen.z.pop(), pattern_BHTT.shape[1])
         use(LayerActivations(layer, seen.residual.pop(), pattern_BHTT, z_BTHK))
 
     yield part.layer.register_forward_pre_hook(enters, with_kwargs=True)

@@ -32,8 +32,8 @@ class AttentionParts:
     """
 
     layer: nn.Module
-    attention: nn.Module
-    out: nn.Module
+    attention: Any
+    out: Any
     norm: nn.Module
 
 
@@ -71,6 +71,11 @@ def attention_parts(model: Any) -> list[AttentionParts]:
             AttentionParts(x, x.attention, x.attention.dense, x.input_layernorm) for x in layers
         ]
     return [AttentionParts(x, x.self_attn, x.self_attn.o_proj, x.input_layernorm) for x in layers]
+
+
+def by_head(z_BTX: torch.Tensor, heads: int) -> torch.Tensor:
+    """Return what the heads of a layer computed, side by side, as ``(B, T, H, K)``."""
+    return z_BTX.reshape(*z_BTX.shape[:-1], heads, -1)
 
 
 def final_norm(model: Any) -> nn.Module:
@@ -137,9 +142,10 @@ def fold_norm(norm: nn.Module, weight_DX: torch.Tensor) -> torch.Tensor:
 def norm_length(norm: nn.Module, residual_XD: torch.Tensor) -> torch.Tensor:
     """Return what a norm divides each residual by, shape ``(…,)``."""
     if isinstance(norm, nn.LayerNorm):
-        return (residual_XD.var(-1, unbiased=False) + norm.eps).sqrt()
+        return (residual_XD.float().var(-1, unbiased=False) + norm.eps).sqrt()
     epsilon: Any = norm.variance_epsilon
-    return (residual_XD.float().pow(2).mean(-1) + epsilon).sqrt()
+    length: torch.Tensor = (residual_XD.float().pow(2).mean(-1) + epsilon).sqrt()
+    return length
 
 
 @torch.no_grad()

@@ -3,7 +3,8 @@
 Each is a context manager: inside it, every forward pass of the model is changed; behind it, and
 when an exception leaves it, the model is as it was.
 
-Shape legend: B rows, T tokens, L layers, H heads, K width of a head, D width of the residual stream.
+Shape legend: B rows, T tokens, L layers, H heads, K width of a head, D width of the residual
+stream.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import torch
 
 from nucleate.core import UserError
 from nucleate.models.activations import LayerActivations, read_layers
-from nucleate.models.heads import attention_parts, final_norm, head_shape
+from nucleate.models.heads import attention_parts, by_head, final_norm, head_shape
 
 Head = tuple[int, int]
 """Layer and number of a head."""
@@ -63,7 +64,7 @@ def replaced_heads(model: Any, new: Mapping[Head, torch.Tensor | float]) -> Iter
     Raises:
         UserError: The model has no such head.
     """
-    layers, heads, width = head_shape(model)
+    layers, heads, _ = head_shape(model)
     for layer, head in new:
         if not (0 <= layer < layers and 0 <= head < heads):
             raise UserError(
@@ -73,7 +74,7 @@ def replaced_heads(model: Any, new: Mapping[Head, torch.Tensor | float]) -> Iter
 
     def replacer(layer: int) -> Callable[..., tuple[torch.Tensor]]:
         def replace(_: Any, args: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
-            z_BTHK = args[0].unflatten(-1, (heads, width)).clone()
+            z_BTHK = by_head(args[0], heads).clone()
             for (own, head), value in new.items():
                 if own == layer:
                     z_BTHK[:, :, head] = value
@@ -88,9 +89,7 @@ def replaced_heads(model: Any, new: Mapping[Head, torch.Tensor | float]) -> Iter
 
 
 @contextmanager
-def ablated(
-    model: Any, heads: Iterable[Head], means: torch.Tensor | None = None
-) -> Iterator[None]:
+def ablated(model: Any, heads: Iterable[Head], means: torch.Tensor | None = None) -> Iterator[None]:
     """Ablate heads: replace what they compute by its mean over a reference batch, or by zero.
 
     Args:

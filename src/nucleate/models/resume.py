@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from nucleate.models.evaluation import evaluating
-from nucleate.models.heads import attention_parts, final_norm, head_shape
+from nucleate.models.heads import attention_parts, by_head, final_norm, head_shape
 
 
 class KeptPass:
@@ -39,7 +39,7 @@ class KeptPass:
         self._rest: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
         self._norm = final_norm(model)
         self._rows = len(ids_BT)
-        heads, width = head_shape(model)[1:]
+        heads = head_shape(model)[1]
 
         def enters(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             kwargs = dict(kwargs)
@@ -47,7 +47,7 @@ class KeptPass:
             self._rest.append((args[1:], kwargs))
 
         def computed(_: Any, args: tuple[torch.Tensor]) -> None:
-            self.z.append(args[0].unflatten(-1, (heads, width)))
+            self.z.append(by_head(args[0], heads))
 
         ids_BT = ids_BT.to(next(model.parameters()).device)
         with evaluating(model), ExitStack() as hooks:

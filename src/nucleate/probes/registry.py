@@ -58,7 +58,8 @@ def get_probe(name: str) -> Probe:
     Raises:
         UserError: No such probe; the nearest names are suggested.
     """
-    import nucleate.probes.behaviour  # noqa: F401 (registers the built-in probes)
+    import nucleate.probes.behaviour
+    import nucleate.probes.mechanism  # noqa: F401 (both register the built-in probes)
 
     if name not in _PROBES:
         for entry in entry_points(group="nucleate.probes", name=name):

@@ -1,4 +1,4 @@
-"""What a probe sees of a model at one Step: questions in, log-probabilities out, nothing else."""
+"""What a probe sees of a model at one Step: questions in, log-probabilities out."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ class ModelView:
     def __init__(self, model: Any, *, dtype: torch.dtype | None = None) -> None:
         self._model, self._dtype = model, dtype
         self._answers: dict[int, tuple[Plan, Answers]] = {}
+
+    @property
+    def model(self) -> Any:
+        """The model itself, for probes that look inside; they must leave it as it is."""
+        return self._model
 
     def answers(self, plan: Plan) -> NDArray[np.float64]:
         """Return the log-probability (nats) of every token the plan asks for; computed once."""
