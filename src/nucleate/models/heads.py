@@ -119,7 +119,7 @@ def head_weights(model: Any, layer: int, *, fold: bool = True) -> HeadWeights:
         o = parts.out.weight.unflatten(1, (heads, width)).permute(1, 2, 0)
     if fold:
         q, k, v = (fold_norm(parts.norm, weight) for weight in (q, k, v))
-    return HeadWeights(q, k, v, o)
+    return HeadWeights(*(weight.detach() for weight in (q, k, v, o)))  # views would want gradients
 
 
 def _separate(attention: Any, heads: int, width: int) -> tuple[torch.Tensor, ...]:
@@ -151,4 +151,4 @@ def norm_length(norm: nn.Module, residual_XD: torch.Tensor) -> torch.Tensor:
 @torch.no_grad()
 def unembedding(model: Any) -> torch.Tensor:
     """Return the output head behind the final norm, shape ``(D, V)``, the norm's scale folded."""
-    return fold_norm(final_norm(model), model.get_output_embeddings().weight.T)
+    return fold_norm(final_norm(model), model.get_output_embeddings().weight.detach().T)
