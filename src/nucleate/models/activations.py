@@ -9,8 +9,8 @@ stream.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ from nucleate.models.heads import (
     final_norm,
     head_weights,
 )
+from nucleate.models.open_attention import open_attention
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,8 @@ def read_layers(
     """Run one forward pass and hand every layer to a function, in order.
 
     The model is left as it was: mode, random states, hooks, attention implementation, gradients,
-    also where the function raises. Attention runs eagerly for the pass. Rows must hold no
-    padding on the left.
+    also where the function raises. Attention shows its weights for the pass
+    (`open_attention`). Rows must hold no padding on the left.
 
     Args:
         model: A causal `transformers` model of a known type (`models.heads.KNOWN`).
@@ -93,7 +94,7 @@ def read_layers(
     """
     parts = attention_parts(model)
     ids_BT = ids_BT.to(next(model.parameters()).device)
-    with evaluating(model), eager_attention(model), ExitStack() as hooks:
+    with evaluating(model), open_attention(model), ExitStack() as hooks:
         for layer, part in enumerate(parts):
             for handle in _watch(part, layer, use):
                 hooks.enter_context(handle)
@@ -127,18 +128,6 @@ def head_results(model: Any, layer: int, z_BTHK: torch.Tensor) -> torch.Tensor:
     return torch.einsum("bthk,hkd->bthd", z_BTHK, head_weights(model, layer).o_HKD)
 
 
-@contextmanager
-def eager_attention(model: Any) -> Iterator[None]:
-    """Let attention compute its weights openly, and put the implementation back afterwards."""
-    config = model.config
-    before = config._attn_implementation
-    config._attn_implementation = "eager"
-    try:
-        yield
-    finally:
-        config._attn_implementation = before
-
-
 @dataclass(slots=True)
 class _Seen:
     """What has been seen of a layer before its attention is complete."""
@@ -159,7 +148,7 @@ def _watch(part: AttentionParts, layer: int, use: Callable[[LayerActivations], o
     def complete(_: Any, __: Any, output: tuple[torch.Tensor, torch.Tensor | None]) -> None:
         pattern_BHTT = output[1]
         if pattern_BHTT is None:
-            raise NucleateError("attention did not give its weights although it ran eagerly")
+            raise NucleateError("attention did not give its weights although it was asked to")
         z_BTHK = by_head(seen.z.pop(), pattern_BHTT.shape[1])
         use(LayerActivations(layer, seen.residual.pop(), pattern_BHTT, z_BTHK))
 

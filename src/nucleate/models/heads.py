@@ -26,7 +26,7 @@ class AttentionParts:
 
     Attributes:
         layer: The whole decoder layer.
-        attention: Gives ``(output, pattern)``; the pattern only where attention runs eagerly.
+        attention: Gives ``(output, pattern)``; the pattern only where attention shows it.
         out: Output projection; its input is what all heads computed, side by side.
         norm: The norm through which attention reads the residual stream.
     """

@@ -16,7 +16,7 @@ from tests.unit.probes.mechanism.constructed import (
 from transformers import OPTConfig, OPTForCausalLM
 
 from nucleate.core import UserError
-from nucleate.models.activations import activations, eager_attention, head_results, read_layers
+from nucleate.models.activations import activations, head_results, read_layers
 from nucleate.models.evaluation import evaluating
 from nucleate.models.heads import (
     attention_parts,
@@ -26,6 +26,7 @@ from nucleate.models.heads import (
     unembedding,
 )
 from nucleate.models.interventions import ablated, mean_outputs, replaced_heads, replaced_residual
+from nucleate.models.open_attention import attend, open_attention
 from nucleate.models.resume import KeptPass
 
 
@@ -41,11 +42,14 @@ def own(model, ids_BT):
 def test_a_pass_gives_what_transformers_gives(family):
     model, ids_BT = small(family), rows()
     found, expected = activations(model, ids_BT), own(model, ids_BT)
-    assert torch.equal(found.pattern_LBHTT, torch.stack(expected.attentions))
-    assert torch.equal(found.residual_LBTD[:-1], torch.stack(expected.hidden_states[:-1]))
-    assert torch.equal(found.hidden_BTD, expected.hidden_states[-1])
+    close = {"atol": 5e-5, "rtol": 1e-5}
+    patterns, residuals = expected.attentions, expected.hidden_states
+    torch.testing.assert_close(found.pattern_LBHTT, torch.stack(patterns), atol=5e-6, rtol=0)
+    torch.testing.assert_close(found.residual_LBTD[:-1], torch.stack(residuals[:-1]), **close)
+    torch.testing.assert_close(found.hidden_BTD, residuals[-1], **close)
     logits = model.get_output_embeddings()(found.hidden_BTD)
-    assert torch.equal(logits, expected.logits)
+    torch.testing.assert_close(logits, expected.logits, atol=2e-5, rtol=1e-5)
+    assert (found.pattern_LBHTT.triu(1) == 0).all()
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -163,13 +167,13 @@ def test_attention_goes_back_to_what_it_was_when_something_breaks():
     seen = []
 
     def interrupted():
-        with eager_attention(model):
+        with open_attention(model):
             seen.append(model.config._attn_implementation)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert seen == ["eager"]
+    assert seen == ["nucleate_open"]
     assert model.config._attn_implementation == "sdpa"
 
 
@@ -241,3 +245,32 @@ def test_other_architectures_and_heads_are_refused_in_one_line():
         ablated(small("llama"), [(3, 0)]),
     ):
         pass
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("groups", [4, 2, 1])
+@pytest.mark.parametrize("kind", ["causal", "seen", "added"])
+def test_open_attention_is_attention(kind, groups, dtype):
+    """Against torch's own, with causal, boolean and additive masks and shared keys."""
+    generator = torch.Generator().manual_seed(0)
+    q, k, v = (
+        torch.randn(2, heads, 9, 8, generator=generator, dtype=dtype)
+        for heads in (4, groups, groups)
+    )
+    sees = torch.ones(9, 9, dtype=torch.bool).tril().expand(2, 1, 9, 9).clone()
+    if kind != "causal":
+        sees[1, :, 5:, 2] = False
+    mask = {
+        "causal": None,
+        "seen": sees,
+        "added": torch.zeros(2, 1, 9, 9, dtype=dtype).masked_fill(~sees, torch.finfo(dtype).min),
+    }[kind]
+    z_BTHK, weight_BHTT = attend(None, q, k, v, mask, scaling=0.3)
+    k, v = (x.repeat_interleave(4 // groups, 1) for x in (k, v))
+    expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, sees, scale=0.3)
+    tolerance = 1e-6 if dtype is torch.float32 else 2e-2
+    torch.testing.assert_close(z_BTHK, expected.transpose(1, 2), atol=tolerance, rtol=tolerance)
+    assert (weight_BHTT.masked_select(~sees) == 0).all()
+    torch.testing.assert_close(
+        weight_BHTT.float().sum(-1), torch.ones(2, 4, 9), atol=tolerance, rtol=0
+    )

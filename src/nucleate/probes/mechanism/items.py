@@ -1,4 +1,4 @@
-"""Rows that heads are read on: repeated random tokens, and stories whose notes say what decides.
+"""Rows that heads are read on: repeated random tokens, and text of any kind.
 
 Shape legend: B rows, T tokens.
 """
@@ -7,18 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
 from nucleate.core import DataError
-from nucleate.corpora.items import Passage
-from nucleate.corpora.storyworld import Mixture, Split, World, make_items
 from nucleate.probes.mechanism import links as pattern
 from nucleate.probes.mechanism.behaviours import Behaviour, make_behaviour
 from nucleate.probes.mechanism.links import Links, make_links
-from nucleate.probes.mechanism.stories import ATTRACTED, CLAUSE_ENDS, Linked, linked
 
 TOKENS, REPEATS = 25, 4
 """Length of a random string, and how often it stands in its row (Olsson et al. 2022, appendix)."""
@@ -82,56 +78,6 @@ def repeated_rows(
     return [(begin, *(string * repeats)) for string in drawn]
 
 
-def story_head_items(
-    world: World,
-    mixture: Mixture,
-    tokenizer: Any,
-    *,
-    split: Split = Split.CONTROL,
-    rows: int = 40,
-    context: int = 128,
-    layers: int = 3,
-    heads: int = 4,
-) -> HeadItems:
-    """Build the rows of the story world: a fifth of them random, the others stories with notes.
-
-    Args:
-        world: The world that training tells of.
-        mixture: The mixture that training tells stories with.
-        tokenizer: The word-level tokenizer of the world.
-        split: Which probe set the stories are from.
-        rows: Number of rows.
-        context: Longest row, in tokens.
-        layers: Layers of the model that will be asked; only costs follow from it.
-        heads: Heads of each of its layers; likewise.
-    """
-    fifth = max(2, rows // 5)
-    ids, begin = tokenizer.get_vocab(), tokenizer.bos_token_id
-    words = sorted(set(ids.values()) - set(tokenizer.all_special_ids))
-    repeats = min(REPEATS, (context - 1) // TOKENS)
-    random_rows = repeated_rows(words, fifth, begin=begin, repeats=repeats)
-    made = make_items(world, mixture, split, stories=max(2 * fifth, 8))
-    passages = (*made.plots[:fifth], *made.agreement[:fifth], *made.states[: 2 * fifth])
-    told = [
-        tuple([begin, *(ids[word] for word in passage.words)][:context]) for passage in passages
-    ]
-    notes = _Notes(passages, fifth, context, ids)
-    ends = frozenset(ids[word] for word in CLAUSE_ENDS if word in ids)
-    return _packed(
-        [*random_rows, *told],
-        links=(
-            *plain_links(random_rows, range(fifth), ("duplicate_token", "induction")),
-            *plain_links(told, range(fifth, fifth + len(told)), ("previous_token",)),
-            *plain_links(told, range(fifth, fifth + len(told)), ("current_token", "first_token")),
-            _each("clause_boundary", told, fifth, lambda row: pattern.last_boundary(row, ends)),
-            *notes.links(),
-        ),
-        behaviours=(copying(random_rows, TOKENS), *notes.behaviours()),
-        fill=begin,
-        sweep=sweep_passes(layers, heads),
-    )
-
-
 def sweep_passes(layers: int, heads: int) -> int:
     """Return how many passes it costs to change every head once, only the layers above run again.
 
@@ -139,6 +85,40 @@ def sweep_passes(layers: int, heads: int) -> int:
     8
     """
     return -(-heads * (layers + 1) // 2)
+
+
+def text_head_items(
+    rows: Sequence[Sequence[int]],
+    tokens: Sequence[int],
+    *,
+    begin: int,
+    repeated: int = 10,
+    layers: int = 3,
+    heads: int = 4,
+) -> HeadItems:
+    """Build rows that need no notes: some of any text, and repeated random strings.
+
+    Args:
+        rows: Token ids of text.
+        tokens: Tokens that random strings are drawn from; best without the most and the least
+            common.
+        begin: The token before the first string.
+        repeated: Number of rows of random strings.
+        layers: Layers of the model that will be asked; only costs follow from it.
+        heads: Heads of each of its layers; likewise.
+    """
+    random_rows = repeated_rows(tokens, repeated, begin=begin)
+    text = ("previous_token", "current_token", "first_token")
+    return packed(
+        [*random_rows, *rows],
+        links=(
+            *plain_links(random_rows, range(repeated), ("duplicate_token", "induction")),
+            *plain_links(rows, range(repeated, repeated + len(rows)), text),
+        ),
+        behaviours=(copying(random_rows, TOKENS),),
+        fill=begin,
+        sweep=sweep_passes(layers, heads),
+    )
 
 
 def plain_links(
@@ -153,7 +133,7 @@ def plain_links(
     """
     first = next(iter(numbers))
     for name in names:
-        yield _each(name, rows, first, getattr(pattern, name))
+        yield each_row(name, rows, first, getattr(pattern, name))
 
 
 def copying(rows: Sequence[Sequence[int]], length: int) -> Behaviour:
@@ -168,18 +148,26 @@ def copying(rows: Sequence[Sequence[int]], length: int) -> Behaviour:
     )
 
 
-def _each(
+def each_row(
     name: str,
     rows: Sequence[Sequence[int]],
     first: int,
     find: Callable[[Sequence[int]], Iterator[pattern.Asked]],
 ) -> Links:
+    """Look for a pattern in rows of the items, the first of which has a number.
+
+    Args:
+        name: What a head is called that attends so.
+        rows: Token ids of the rows.
+        first: Number of the first.
+        find: Gives the queries of one row and their keys (`links`).
+    """
     return make_links(
         name, ((first + n, query, keys) for n, row in enumerate(rows) for query, keys in find(row))
     )
 
 
-def _packed(
+def packed(
     rows: Sequence[Sequence[int]],
     *,
     links: tuple[Links, ...],
@@ -187,6 +175,7 @@ def _packed(
     fill: int,
     sweep: int,
 ) -> HeadItems:
+    """Pad rows on the right to one width, and put everything together."""
     width = max(map(len, rows))
     ids_BT = torch.full((len(rows), width), fill, dtype=torch.long)
     real_BT = torch.zeros_like(ids_BT, dtype=torch.bool)
@@ -194,45 +183,3 @@ def _packed(
         ids_BT[b, : len(row)] = torch.tensor(row)
         real_BT[b, : len(row)] = True
     return HeadItems(ids_BT, real_BT, links, behaviours, sweep)
-
-
-class _Notes:
-    """The decided words of some stories, as attention patterns and as behaviours."""
-
-    def __init__(
-        self, passages: Sequence[Passage], first: int, context: int, ids: dict[str, int]
-    ) -> None:
-        self._passages, self._first, self._most, self._ids = passages, first, context - 1, ids
-
-    def links(self) -> Iterator[Links]:
-        """Yield who attends to what decides: subject, entity, cause, and names of holders."""
-        wanted: dict[str, dict[str, Sequence[str]]] = {
-            "agreement": {"agreement": ATTRACTED},
-            "entity_link": {"where": (), "holder": ()},
-            "cause_link": {"cause": ()},
-        }
-        for name, kinds in wanted.items():
-            yield make_links(name, ((row, x.place, x.keys) for row, x in self._linked(kinds)))
-        named = [(row, x) for row, x in self._linked({"holder": ()}) if x.mentions and x.rivals]
-        yield make_links("answer_name", ((row, x.place, x.mentions) for row, x in named))
-        yield make_links("rival_name", ((row, x.place, x.rivals) for row, x in named))
-
-    def behaviours(self) -> Iterator[Behaviour]:
-        """Yield agreement across attractors, entity states, names of holders, and consequences."""
-        yield self._behaviour("agreement", self._linked({"agreement": ATTRACTED}))
-        yield self._behaviour("state", self._linked({"where": (), "holder": ()}))
-        named = self._linked({"holder": ()})
-        yield self._behaviour("holder", ((r, x) for r, x in named if x.mentions and x.rivals))
-        yield self._behaviour("cause", self._linked({"cause": ()}))
-
-    def _linked(self, kinds: dict[str, Sequence[str]]) -> Iterator[tuple[int, Linked]]:
-        for row, passage in enumerate(self._passages, start=self._first):
-            for found in linked(passage, kinds, self._most):
-                yield row, found
-
-    def _behaviour(self, name: str, items: Iterable[tuple[int, Linked]]) -> Behaviour:
-        ids = self._ids
-        return make_behaviour(
-            name,
-            ((row, x.place, ids[x.answer], [ids[word] for word in x.foils]) for row, x in items),
-        )

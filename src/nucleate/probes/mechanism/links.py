@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 
@@ -88,6 +89,21 @@ def make_links(name: str, asked: Iterable[tuple[int, int, Sequence[int]]]) -> Li
         torch.tensor([query for _, query, _ in kept], dtype=torch.long),
         column[:, 0],
         column[:, 1],
+    )
+
+
+def join(links: Sequence[Links]) -> Links:
+    """Return several patterns as one, the queries of each after those of the one before."""
+    counts = [len(part.row_Q) for part in links]
+    shift = [0, *accumulate(counts)]
+    items = [part.item_N + first for part, first in zip(links, shift, strict=False)]
+    none = torch.zeros(0, dtype=torch.long)
+    return Links(
+        " ".join(part.name for part in links),
+        torch.cat([none, *(part.row_Q for part in links)]),
+        torch.cat([none, *(part.query_Q for part in links)]),
+        torch.cat([none, *items]),
+        torch.cat([none, *(part.key_N for part in links)]),
     )
 
 

@@ -6,7 +6,8 @@ Shape legend: L layers, H heads, Q items, D width of the residual stream, K widt
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from nucleate.models.activations import LayerActivations, read_layers
 from nucleate.models.heads import final_norm, head_shape, head_weights, norm_length, unembedding
 from nucleate.probes.mechanism.behaviours import Behaviour
 from nucleate.probes.mechanism.head_scores import Floats
-from nucleate.probes.mechanism.links import Links
+from nucleate.probes.mechanism.links import Links, join
 from nucleate.probes.plan import BATCH_TOKENS
 
 
@@ -51,68 +52,61 @@ def read_heads(
         batch_tokens: Most tokens of a batch, unless one row has more.
     """
     layers, heads, _ = head_shape(model)
+    every, write = join(links), _Direct(model, behaviours)
     device = next(model.parameters()).device
-    mass = {x.name: torch.zeros(layers, heads, len(x.row_Q), device=device) for x in links}
-    direct = {x.name: torch.zeros(layers, heads, len(x.row_Q), device=device) for x in behaviours}
-    weights = _Outputs(model) if behaviours else None
+    mass_LHQ = torch.zeros(layers, heads, len(every.row_Q), device=device)
+    direct_LHQ = torch.zeros(layers, heads, len(write.row_Q), device=device)
     step = max(1, batch_tokens // ids_BT.shape[1])
     for first in range(0, len(ids_BT), step):
         last = min(first + step, len(ids_BT))
-        batch = _Batch(
-            [x.of_rows(first, last) for x in links],
-            [x.to(device).of_rows(first, last) for x in behaviours],
-            mass,
-            direct,
-            weights,
+        own, places = every.of_rows(first, last)
+        asked = ((write.row_Q >= first) & (write.row_Q < last)).nonzero()[:, 0]
+        at = (write.row_Q[asked] - first, write.place_Q[asked])
+
+        def use(
+            layer: LayerActivations,
+            own: Links = own,
+            places: torch.Tensor = places,
+            asked: torch.Tensor = asked,
+            at: tuple[torch.Tensor, torch.Tensor] = at,
+        ) -> None:
+            mass_LHQ[layer.layer][:, places] = own.mass(layer.pattern_BHTT).T
+            direct_LHQ[layer.layer][:, asked] = write.of(layer, asked, at).T
+
+        final = read_layers(model, ids_BT[first:last], use)
+        if len(asked):  # attribution holds the length fixed that the final norm divides by
+            direct_LHQ[:, :, asked] /= norm_length(final_norm(model), final.residual_BTD[at])
+    return HeadReading(_split(mass_LHQ, links), _split(direct_LHQ, behaviours))
+
+
+class _Direct:
+    """The items of several behaviours, side by side, and the directions that count for them."""
+
+    def __init__(self, model: Any, behaviours: Sequence[Behaviour]) -> None:
+        none = torch.zeros(0, dtype=torch.long)
+        self.row_Q, self.place_Q = (
+            torch.cat([none, *(getattr(x, name).cpu() for x in behaviours)])
+            for name in ("row_Q", "place_Q")
         )
-        final = read_layers(model, ids_BT[first:last], batch.use)
-        batch.divide(final_norm(model), final.residual_BTD)
-    return HeadReading(_arrays(mass), _arrays(direct))
+        if behaviours:
+            output_DV = unembedding(model)
+            device = output_DV.device
+            self._direction_QD = torch.cat([x.to(device).directions(output_DV) for x in behaviours])
+            self._o_LHKD = [head_weights(model, i).o_HKD for i in range(head_shape(model)[0])]
+
+    def of(
+        self, layer: LayerActivations, asked: torch.Tensor, at: tuple[torch.Tensor, torch.Tensor]
+    ) -> torch.Tensor:
+        """Return what every head of a layer adds along the directions, shape ``(Q, H)``."""
+        z_QHK = layer.z_BTHK[at]
+        if not len(asked):
+            return z_QHK.sum(-1)
+        direction_QD = self._direction_QD[asked.to(z_QHK.device)]
+        through_QHK = torch.einsum("qd,hkd->qhk", direction_QD, self._o_LHKD[layer.layer])
+        return (z_QHK * through_QHK).sum(-1).float()
 
 
-class _Outputs:
-    """Weights from heads to logits: those of all layers, and the output head."""
-
-    def __init__(self, model: Any) -> None:
-        self.o_LHKD = [head_weights(model, i).o_HKD for i in range(head_shape(model)[0])]
-        self.unembedding_DV = unembedding(model)
-
-
-@dataclass
-class _Batch:
-    """What is read of some rows."""
-
-    links: list[tuple[Links, torch.Tensor]]
-    behaviours: list[tuple[Behaviour, torch.Tensor]]
-    mass: dict[str, torch.Tensor]
-    direct: dict[str, torch.Tensor]
-    weights: _Outputs | None
-    directions: list[torch.Tensor] = field(init=False)
-
-    def __post_init__(self) -> None:
-        weights = self.weights
-        self.directions = (
-            [x.directions(weights.unembedding_DV) for x, _ in self.behaviours] if weights else []
-        )
-
-    def use(self, layer: LayerActivations) -> None:
-        for links, places in self.links:
-            self.mass[links.name][layer.layer][:, places] = links.mass(layer.pattern_BHTT).T
-        for (asked, places), direction_QD in zip(self.behaviours, self.directions, strict=True):
-            assert self.weights is not None
-            o_HKD = self.weights.o_LHKD[layer.layer]
-            z_QHK = layer.z_BTHK[asked.row_Q, asked.place_Q]
-            through_QHK = torch.einsum("qd,hkd->qhk", direction_QD, o_HKD)
-            self.direct[asked.name][layer.layer][:, places] = (
-                (z_QHK * through_QHK).sum(-1).T.float()
-            )
-
-    def divide(self, norm: torch.nn.Module, residual_BTD: torch.Tensor) -> None:
-        """Divide by the length that the final norm sees: attribution holds it fixed."""
-        for asked, places in self.behaviours:
-            length_Q = norm_length(norm, residual_BTD[asked.row_Q, asked.place_Q])
-            self.direct[asked.name][:, :, places] /= length_Q
-
-
-def _arrays(found: dict[str, torch.Tensor]) -> dict[str, Floats]:
-    return {name: x.double().cpu().numpy() for name, x in found.items()}
+def _split(found_LHQ: torch.Tensor, parts: Sequence[Links | Behaviour]) -> dict[str, Floats]:
+    each = found_LHQ.double().cpu().numpy()
+    ends = accumulate(len(part.row_Q) for part in parts)
+    return {x.name: each[..., end - len(x.row_Q) : end] for x, end in zip(parts, ends, strict=True)}

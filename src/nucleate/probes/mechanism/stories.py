@@ -69,7 +69,8 @@ def deciding_words(passage: Passage, slot: Slot) -> tuple[int, ...]:
     """Return which words of a passage decide a slot, by number.
 
     Of ``agreement`` the subject; of ``where`` and ``holder`` the place or name in the sentence
-    that last changed them; of ``cause`` what happened, without its subject; else none.
+    that last changed them; of ``song`` the same word of the verse that is sung again; of ``cause``
+    what happened, without its subject; else none.
     """
     words = passage.words
     if slot.kind == "agreement":
@@ -77,7 +78,7 @@ def deciding_words(passage: Passage, slot: Slot) -> tuple[int, ...]:
     since = slot.index - slot.distance
     if slot.distance < 0:
         return ()
-    if slot.kind in ("where", "holder"):
+    if slot.kind in ("where", "holder", "song"):
         named = [i for i, word in enumerate(words[:since]) if word == slot.answer]
         return tuple(named[-1:])
     if slot.kind == "cause":

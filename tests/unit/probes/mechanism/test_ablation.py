@@ -1,4 +1,4 @@
-"""Ablation in batches equals ablation one head at a time, and roles need both kinds of evidence."""
+"""Ablation in batches equals ablation one head at a time."""
 
 import copy
 
@@ -10,9 +10,7 @@ from nucleate.models.heads import attention_parts
 from nucleate.models.interventions import ablated, mean_outputs
 from nucleate.probes.mechanism.ablation import ablation_scores
 from nucleate.probes.mechanism.behaviours import make_behaviour
-from nucleate.probes.mechanism.head_scores import HeadScores
 from nucleate.probes.mechanism.items import HeadItems, copying
-from nucleate.probes.mechanism.roles import Role, Rule, assign_roles
 from tests.unit.probes.mechanism.constructed import FAMILIES, rows, small
 
 
@@ -63,32 +61,3 @@ def test_a_head_that_always_says_the_same_loses_nothing_by_saying_its_mean():
     assert found[1, 2] == pytest.approx(0, abs=1e-6)
     assert found[1, 3] == pytest.approx(0, abs=1e-6)
     assert abs(found[1, 0]) > 1e-3
-
-
-def scores(name, values, se, chance=0.0, unit="fraction"):
-    values = np.array(values, dtype=float)
-    return HeadScores(name, values, np.full_like(values, se), chance, 50, unit)
-
-
-def test_a_role_needs_attention_and_ablation():
-    looks = scores("induction", [[0.9, 0.9, 0.05, 0.15]], 0.01, chance=0.05)
-    needed = scores("ablation.copying", [[1.0, 0.0, 1.0, 1.0]], 0.05, unit="nats")
-    found = assign_roles({"induction": looks}, {"copying": needed})
-    # L0H1 is not needed, L0H2 looks elsewhere, L0H3 looks there by more than a tenth of .95.
-    assert found == [Role("L0H0", "induction", 0.9, 1.0), Role("L0H3", "induction", 0.15, 1.0)]
-    strict = Rule(excess=0.5)
-    assert [x.head for x in assign_roles({"induction": looks}, {"copying": needed}, strict)] == [
-        "L0H0"
-    ]
-
-
-def test_a_role_needs_more_than_luck():
-    """Bonferroni over two heads at 1 %: 2.58 standard errors; and a size that matters."""
-    looks = scores("name_mover", [[1.0, 1.0]], 0.01, unit="nats")
-    needed = scores("ablation.holder", [[0.26, 0.25]], 0.1, unit="nats")
-    found = assign_roles({"name_mover": looks}, {"holder": needed})
-    assert [x.head for x in found] == ["L0H0"]
-    tiny = scores("ablation.holder", [[0.015, 0.03]], 0.001, unit="nats")
-    assert [x.head for x in assign_roles({"name_mover": looks}, {"holder": tiny})] == ["L0H1"]
-    unknown = scores("ablation.holder", [[np.nan, 1.0]], np.nan, unit="nats")
-    assert assign_roles({"name_mover": looks}, {"holder": unknown}) == []

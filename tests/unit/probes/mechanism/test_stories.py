@@ -9,8 +9,9 @@ from nucleate.corpora.items import Passage, Slot
 from nucleate.corpora.storyworld import Mixture, Split, make_world, tell, vocabulary
 from nucleate.corpora.tokenizer import word_tokenizer
 from nucleate.models import ModelSettings, build
-from nucleate.probes.mechanism.items import story_head_items, sweep_passes
+from nucleate.probes.mechanism.items import sweep_passes
 from nucleate.probes.mechanism.stories import ATTRACTED, deciding_words, linked
+from nucleate.probes.mechanism.story_items import story_head_items
 from nucleate.probes.registry import get_probe
 from nucleate.probes.view import ModelView
 
@@ -68,7 +69,7 @@ def test_positions_count_the_separator_before_the_first_word():
 @pytest.mark.parametrize("split", [Split.TRAIN, Split.CONTROL, Split.SEALED])
 def test_in_every_made_story_the_words_that_decide_do(split):
     rng, mixture = random.Random(3), Mixture(cause=4.0, agreement=4.0)
-    found = dict.fromkeys(("agreement", "where", "holder", "cause"), 0)
+    found = dict.fromkeys(("agreement", "where", "holder", "cause", "song"), 0)
     for _ in range(60):
         story = tell(rng, WORLD, mixture, split)
         for each in story.slots:
@@ -78,7 +79,7 @@ def test_in_every_made_story_the_words_that_decide_do(split):
             found[each.kind] += 1
             assert deciding
             assert max(deciding) < each.index
-            if each.kind in ("where", "holder"):
+            if each.kind in ("where", "holder", "song"):
                 assert story.words[deciding[0]] == each.answer
                 sentence = story.words[deciding[0] : each.index - each.distance]
                 assert sentence.count(".") == 1  # it stands in the sentence that changed it
