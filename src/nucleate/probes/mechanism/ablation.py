@@ -112,6 +112,11 @@ def _scores(
     return asked.scores(head(hidden_NTD[row_Q, asked.place_Q]))
 
 
+def shared_ablation(view: ModelView, items: HeadItems) -> dict[str, HeadScores]:
+    """Return `ablation_scores`, computed once for all probes of one Step."""
+    return view.once(items, "ablation", lambda: ablation_scores(view.model, items))
+
+
 def _cost(items: HeadItems) -> int:
     return (2 + items.sweep) * items.forward_tokens
 
@@ -119,5 +124,5 @@ def _cost(items: HeadItems) -> int:
 @probe(name="ablation", level=Level.MECHANISM, unit="nats", cost=_cost)
 def ablation(view: ModelView, items: HeadItems) -> Iterable[Reading]:
     """How much does each behaviour lose without its most important head?"""
-    for scores in ablation_scores(view.model, items).values():
+    for scores in shared_ablation(view, items).values():
         yield from scores.readings()

@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from nucleate.core import Level, Reading
-from nucleate.probes.mechanism.ablation import ablation_scores
+from nucleate.probes.mechanism.ablation import ablation_scores, shared_ablation
 from nucleate.probes.mechanism.head_scores import HeadScores, label
 from nucleate.probes.mechanism.items import HeadItems
-from nucleate.probes.mechanism.scores import head_scores
+from nucleate.probes.mechanism.scores import head_scores, shared_scores
 from nucleate.probes.registry import probe
 from nucleate.probes.view import ModelView
 
@@ -128,7 +128,7 @@ def _cost(items: HeadItems) -> int:
 @probe(name="roles", level=Level.MECHANISM, unit="heads", cost=_cost)
 def roles(view: ModelView, items: HeadItems) -> Iterable[Reading]:
     """How many heads have each role, by attention and by ablation?"""
-    found = roles_of(view.model, items)
+    found = assign_roles(shared_scores(view, items), shared_ablation(view, items))
     for role in ROLES:
         held = sum(x.role == role for x in found)
         name = f"roles.{role.replace(' ', '_')}.heads"

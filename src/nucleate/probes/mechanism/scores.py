@@ -80,6 +80,11 @@ def head_scores(model: Any, items: HeadItems) -> dict[str, HeadScores]:
     return found
 
 
+def shared_scores(view: ModelView, items: HeadItems) -> dict[str, HeadScores]:
+    """Return `head_scores`, computed once for all probes of one Step."""
+    return view.once(items, "head scores", lambda: head_scores(view.model, items))
+
+
 def _cost(items: HeadItems) -> int:
     return items.forward_tokens
 
@@ -87,6 +92,6 @@ def _cost(items: HeadItems) -> int:
 @probe(name="heads", level=Level.MECHANISM, unit="fraction", cost=_cost)
 def heads(view: ModelView, items: HeadItems) -> Iterable[Reading]:
     """Which kinds of attention head has the model, and how strong is the strongest of each?"""
-    for scores in head_scores(view.model, items).values():
+    for scores in shared_scores(view, items).values():
         yield from scores.readings()
     yield from copying_scores(view.model).readings()

@@ -53,8 +53,7 @@ def test_the_first_behaviour_that_was_asked_counts():
         assert len(assign_roles({"previous_token": looks}, effects)) == claimed
 
 
-@pytest.mark.parametrize("family", ["llama", "neox"])
-@pytest.mark.parametrize("init_std", [0.02, 0.3])
+@pytest.mark.parametrize(("family", "init_std"), [("llama", 0.02), ("neox", 0.3)])
 def test_random_heads_get_no_roles(family, init_std):
     world = make_world(0)
     tokenizer = word_tokenizer(vocabulary(world.towns))

@@ -137,3 +137,27 @@ def test_probes_are_registered_and_read_a_new_model(items, name):
         )
     if name == "roles":
         assert sum(reading.value for reading in readings) == 0
+
+
+def test_a_suite_runs_what_probes_share_once(monkeypatch):
+    from nucleate.probes.mechanism import ablation, scores
+    from nucleate.probes.mechanism.suite import mechanism_suite
+
+    runs = []
+    for module, name in ((scores, "head_scores"), (ablation, "ablation_scores")):
+        original = getattr(module, name)
+        monkeypatch.setattr(
+            module, name, lambda *x, original=original: runs.append(original) or original(*x)
+        )
+    suite = mechanism_suite(WORLD, Mixture(), TOKENIZER, layers=2, heads=2, rows=10, context=96)
+    settings = ModelSettings(layers=2, heads=2, width=16, mlp_width=16, context=96)
+    view = ModelView(build(settings, len(TOKENIZER), 0).eval())
+    metrics = [r.metric for probe, items in suite.parts for r in probe.measure(view, items)]
+    assert len(metrics) == len(set(metrics))
+    assert {metric.split(".")[0] for metric in metrics} == {
+        "heads", "roles", "composition", "patching",
+    }  # fmt: skip
+    assert len(runs) == 2
+    rows, pairs = (suite.parts[part][1] for part in (0, 4))
+    # Two layers of two heads: three passes beside the two or three that every probe needs.
+    assert suite.forward_tokens == 6 * rows.forward_tokens + 5 * pairs.clean_BT.numel()
