@@ -5,9 +5,9 @@
 
 Seconds are those of the processor, one thread, so that other work on the machine counts little.
 Sides, in turn in one process: the plain forward pass with its logits; ours with all scores of one
-pass (attention patterns, direct logit attribution, copying) on rows of the story world; residual
-streams reduced layer by layer; ablation of every head; and, where it is installed,
-TransformerLens' ``run_with_cache``. Memory is what a fresh process takes on top of model and rows
+pass (attention patterns, direct logit attribution) on rows of the story world; residual streams
+reduced layer by layer; copying, by weights alone; ablation of every head; and, where it is
+installed, TransformerLens' ``run_with_cache``. Memory is what a fresh process takes on top of model and rows
 while one side runs (Linux only).
 """
 
@@ -79,13 +79,10 @@ def sides(wish: argparse.Namespace) -> Sides:
         with torch.no_grad():
             model(ids_BT, use_cache=False)
 
-    def scored() -> None:
-        head_scores(model, items)
-        copying_scores(model)
-
     return {
         PLAIN: plain,
-        "all head scores": scored,
+        "all head scores": lambda: head_scores(model, items),
+        "copying": lambda: copying_scores(model),
         "residual streams, layer by layer": representations,
         ABLATED: lambda: ablation_scores(model, items),
         **lens(model, items),

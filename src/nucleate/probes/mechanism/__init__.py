@@ -3,6 +3,6 @@
 Importing this package registers them.
 """
 
-from nucleate.probes.mechanism import ablation, composition, patching, roles, scores
+from nucleate.probes.mechanism import ablation, composition, copying, patching, roles, scores
 
-__all__ = ["ablation", "composition", "patching", "roles", "scores"]
+__all__ = ["ablation", "composition", "copying", "patching", "roles", "scores"]

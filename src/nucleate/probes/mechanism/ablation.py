@@ -61,7 +61,7 @@ def ablation_scores(
             _ablate_all(kept, own, means_LHK, loss, max(1, step // (last - first)))
     return {
         x.name: head_means(
-            f"ablation.{x.name}",
+            x.name,
             loss[x.name].double().cpu().numpy(),
             x.row_Q.cpu().numpy(),
             chance=0.0,
@@ -125,4 +125,4 @@ def _cost(items: HeadItems) -> int:
 def ablation(view: ModelView, items: HeadItems) -> Iterable[Reading]:
     """How much does each behaviour lose without its most important head?"""
     for scores in shared_ablation(view, items).values():
-        yield from scores.readings()
+        yield from scores.readings("ablation")

@@ -6,14 +6,17 @@ N tokens.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from nucleate.core import Level, Reading
 from nucleate.models.heads import head_shape, head_weights, unembedding
 from nucleate.probes.mechanism.head_scores import HeadScores
+from nucleate.probes.registry import probe
+from nucleate.probes.view import ModelView
 
 
 @torch.no_grad()
@@ -36,7 +39,7 @@ def copying_scores(model: Any) -> HeadScores:
         values.append((eigenvalues_HK.real.sum(-1) / total_H).cpu().numpy())
     values_LH = np.stack(values)
     unknown = np.full_like(values_LH, np.nan)
-    return HeadScores("copying", values_LH, unknown, 0.0, int(small_HKK.shape[-1]), "ratio")
+    return HeadScores("ov", values_LH, unknown, 0.0, int(small_HKK.shape[-1]), "ratio")
 
 
 @torch.no_grad()
@@ -69,3 +72,9 @@ def successor_scores(model: Any, orders: Sequence[Sequence[int]]) -> HeadScores:
     values_LH = hits_LHN.mean(-1)
     se_LH = np.sqrt(values_LH * (1 - values_LH) / max(len(pairs) - 1, 1))
     return HeadScores("successor", values_LH, se_LH, chance, len(pairs))
+
+
+@probe(name="copying", level=Level.MECHANISM, unit="ratio", cost=lambda _: 0)
+def copying(view: ModelView, items: object) -> Iterable[Reading]:
+    """How far does the head that copies most write what it reads?"""
+    yield from copying_scores(view.model).readings("copying")

@@ -14,7 +14,6 @@ from typing import Any, Literal
 import torch
 
 from nucleate.core import Level, Reading
-from nucleate.probes.mechanism.copying import copying_scores
 from nucleate.probes.mechanism.head_scores import HeadScores, head_means
 from nucleate.probes.mechanism.items import HeadItems
 from nucleate.probes.mechanism.links import Links
@@ -94,4 +93,3 @@ def heads(view: ModelView, items: HeadItems) -> Iterable[Reading]:
     """Which kinds of attention head has the model, and how strong is the strongest of each?"""
     for scores in shared_scores(view, items).values():
         yield from scores.readings()
-    yield from copying_scores(view.model).readings()

@@ -40,7 +40,11 @@ def mechanism_suite(
     )
     pairs = make_items(world, mixture, split, stories=rows).order
     asked: list[tuple[str, Any]] = [(name, items) for name in ("heads", "ablation", "roles")]
-    asked += [("composition", None), ("patching", patch_items(pairs, tokenizer, **shape))]
+    asked += [
+        ("copying", None),
+        ("composition", None),
+        ("patching", patch_items(pairs, tokenizer, **shape)),
+    ]
     return Suite(
         name=f"mechanism ({split})",
         parts=tuple((get_probe(name), what) for name, what in asked),

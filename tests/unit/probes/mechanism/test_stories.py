@@ -119,7 +119,7 @@ def test_the_same_settings_make_the_same_items(items):
     assert sweep_passes(3, 4) == 8  # of 12 heads, four run 3 layers again, four 2, four 1
 
 
-@pytest.mark.parametrize("name", ["heads", "ablation", "roles", "composition"])
+@pytest.mark.parametrize("name", ["heads", "ablation", "roles", "copying", "composition"])
 def test_probes_are_registered_and_read_a_new_model(items, name):
     settings = ModelSettings(layers=2, heads=2, width=16, mlp_width=16, context=96)
     model = build(settings, len(TOKENIZER), 0).eval()
@@ -155,9 +155,9 @@ def test_a_suite_runs_what_probes_share_once(monkeypatch):
     metrics = [r.metric for probe, items in suite.parts for r in probe.measure(view, items)]
     assert len(metrics) == len(set(metrics))
     assert {metric.split(".")[0] for metric in metrics} == {
-        "heads", "roles", "composition", "patching",
+        "heads", "ablation", "roles", "copying", "composition", "patching",
     }  # fmt: skip
     assert len(runs) == 2
-    rows, pairs = (suite.parts[part][1] for part in (0, 4))
+    rows, pairs = (suite.parts[part][1] for part in (0, 5))
     # Two layers of two heads: three passes beside the two or three that every probe needs.
     assert suite.forward_tokens == 6 * rows.forward_tokens + 5 * pairs.clean_BT.numel()
