@@ -7,8 +7,8 @@ Seconds are those of the processor, one thread, so that other work on the machin
 Sides, in turn in one process: the plain forward pass with its logits; ours with all scores of one
 pass (attention patterns, direct logit attribution) on rows of the story world; residual streams
 reduced layer by layer; copying, by weights alone; ablation of every head; and, where it is
-installed, TransformerLens' ``run_with_cache``. Memory is what a fresh process takes on top of model and rows
-while one side runs (Linux only).
+installed, TransformerLens' ``run_with_cache``. Memory is what a fresh process takes on top of model
+and rows while one side runs (Linux only).
 """
 
 from __future__ import annotations
