@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
-
-from nucleate.core import UserError, preserved_random_state
+from nucleate.core import UserError
+from nucleate.models.evaluation import evaluating
 
 
 def bare(model: Any) -> Any:
@@ -48,14 +47,5 @@ def undisturbed(model: Any) -> Iterator[Any]:
     was in. Weights, gradients, buffers and optimiser state are never written: a forward pass
     without gradients in evaluation mode has nowhere to write to.
     """
-    inner = bare(model)
-    modes = [(module, module.training) for module in inner.modules()]
-    device = next(inner.parameters()).device.type
-    try:
-        with preserved_random_state(), torch.no_grad(), torch.autocast(device, enabled=False):
-            for module, _ in modes:
-                module.training = False
-            yield inner
-    finally:
-        for module, training in modes:
-            module.training = training
+    with evaluating(bare(model)) as inner:
+        yield inner

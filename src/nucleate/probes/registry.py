@@ -60,7 +60,8 @@ def get_probe(name: str) -> Probe:
     """
     import nucleate.probes.behaviour
     import nucleate.probes.geometry.probes
-    import nucleate.probes.landscape.probes  # noqa: F401 (all register built-in probes)
+    import nucleate.probes.landscape.probes
+    import nucleate.probes.mechanism  # noqa: F401 (all register built-in probes)
 
     if name not in _PROBES:
         for entry in entry_points(group="nucleate.probes", name=name):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +14,8 @@ from nucleate.probes.scorer import Answers, answer_fully, asked_rows
 
 if TYPE_CHECKING:
     from nucleate.probes.generation.sampling import Decoding
+
+Found = TypeVar("Found")
 
 
 class ModelView:
@@ -27,6 +29,20 @@ class ModelView:
     def __init__(self, model: Any, *, dtype: torch.dtype | None = None) -> None:
         self._model, self._dtype = model, dtype
         self._answers: dict[int, tuple[Plan, Answers]] = {}
+        self._found: dict[tuple[int, str], tuple[Any, Any]] = {}
+
+    @property
+    def model(self) -> Any:
+        """The model itself, for probes that look inside; they must leave it as it is."""
+        return self._model
+
+    def once(self, about: Any, name: str, compute: Callable[[], Found]) -> Found:
+        """Return what a computation finds about some items; probes that share it share one run."""
+        key = (id(about), name)
+        if key not in self._found:
+            self._found[key] = (about, compute())
+        found: Found = self._found[key][1]
+        return found
 
     @property
     def model(self) -> Any:

@@ -1,0 +1,31 @@
+"""Borrow a model in evaluation mode without gradients, and leave no trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from nucleate.core import preserved_random_state
+
+
+@contextmanager
+def evaluating(model: Any) -> Iterator[Any]:
+    """Lend a model in evaluation mode, without gradients and outside autocast.
+
+    Afterwards every module is in the mode it was in, and every random generator in the state it
+    was in. Weights, gradients, buffers and optimiser state are never written: a forward pass
+    without gradients in evaluation mode has nowhere to write to.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    device = next(model.parameters()).device.type
+    try:
+        with preserved_random_state(), torch.no_grad(), torch.autocast(device, enabled=False):
+            for module, _ in modes:
+                module.training = False
+            yield model
+    finally:
+        for module, training in modes:
+            module.training = training

@@ -1,0 +1,95 @@
+"""Scores of attention heads: where they attend, and what they write for the answer.
+
+Every score by attention is the mean, over queries that have a key to attend to, of the attention
+that goes to such keys; its chance level is that of attention spread evenly over what a query sees.
+
+Shape legend: L layers, H heads, Q items, B rows, T tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import torch
+
+from nucleate.core import Level, Reading
+from nucleate.probes.mechanism.head_scores import HeadScores, head_means
+from nucleate.probes.mechanism.items import HeadItems
+from nucleate.probes.mechanism.links import Links
+from nucleate.probes.mechanism.reading import HeadReading, read_heads
+from nucleate.probes.registry import probe
+from nucleate.probes.view import ModelView
+
+
+def attention_scores(
+    model: Any,
+    ids_BT: torch.Tensor,
+    links: Sequence[Links],
+    *,
+    over: Literal["asked", "all"] = "asked",
+) -> list[HeadScores]:
+    """Return how much every head attends where it is looked for.
+
+    Args:
+        model: A model of a known type (`models.heads.KNOWN`).
+        ids_BT: Token ids.
+        links: Attention patterns to look for.
+        over: Average over queries that have a key to attend to (``asked``), or over all queries
+            of all rows (``all``), as the ``mul`` measure of TransformerLens' head detector does.
+    """
+    read = read_heads(model, ids_BT, links)
+    found = [_attention(read, x) for x in links]
+    if over == "asked":
+        return found
+    return [_diluted(scores, scores.n / ids_BT.numel()) for scores in found]
+
+
+def _attention(read: HeadReading, links: Links) -> HeadScores:
+    mass_LHQ = read.mass[links.name]
+    return head_means(links.name, mass_LHQ, links.row_Q.numpy(), chance=links.chance)
+
+
+def _diluted(scores: HeadScores, share: float) -> HeadScores:
+    values, se = scores.values_LH * share, scores.se_LH * share
+    return HeadScores(scores.name, values, se, scores.chance * share, scores.n, scores.unit)
+
+
+def head_scores(model: Any, items: HeadItems) -> dict[str, HeadScores]:
+    """Return every score that one pass over the rows gives, by name.
+
+    Attention patterns keep their names (`links`). ``direct.NAME`` is the direct logit attribution
+    of a behaviour: what a head adds to the logit of the answer minus the mean logit of its foils
+    through the residual stream alone, the final norm's length held fixed, in nats. Where holders
+    are asked, ``name_mover`` is attention to mentions of the answer times that attribution
+    (Wang et al. 2022, arXiv:2211.00593), and ``inhibition`` the same with mentions of the foils:
+    a head that sees a rival name and speaks against it.
+    """
+    read = read_heads(model, items.ids_BT, items.links, items.behaviours)
+    found = {x.name: _attention(read, x) for x in items.links}
+    for asked in items.behaviours:
+        direct_LHQ, rows_Q = read.direct[asked.name], asked.row_Q.cpu().numpy()
+        name = f"direct.{asked.name}"
+        found[name] = head_means(name, direct_LHQ, rows_Q, chance=0.0, unit="nats")
+    for name, keys in (("name_mover", "answer_name"), ("inhibition", "rival_name")):
+        if keys in read.mass and "holder" in read.direct:
+            both_LHQ = read.mass[keys] * read.direct["holder"]
+            rows_Q = items.behaviour("holder").row_Q.cpu().numpy()
+            found[name] = head_means(name, both_LHQ, rows_Q, chance=0.0, unit="nats")
+    return found
+
+
+def shared_scores(view: ModelView, items: HeadItems) -> dict[str, HeadScores]:
+    """Return `head_scores`, computed once for all probes of one Step."""
+    return view.once(items, "head scores", lambda: head_scores(view.model, items))
+
+
+def _cost(items: HeadItems) -> int:
+    return items.forward_tokens
+
+
+@probe(name="heads", level=Level.MECHANISM, unit="fraction", cost=_cost)
+def heads(view: ModelView, items: HeadItems) -> Iterable[Reading]:
+    """Which kinds of attention head has the model, and how strong is the strongest of each?"""
+    for scores in shared_scores(view, items).values():
+        yield from scores.readings()

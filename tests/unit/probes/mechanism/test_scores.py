@@ -1,0 +1,153 @@
+"""Head scores: hand-written heads and even attention have scores in closed form."""
+
+import numpy as np
+import pytest
+import torch
+
+from nucleate.core import DataError, Level
+from nucleate.models.activations import activations
+from nucleate.probes.mechanism import links as pattern
+from nucleate.probes.mechanism.head_scores import HeadScores, clustered_se, head_means
+from nucleate.probes.mechanism.items import plain_links, repeated_rows
+from nucleate.probes.mechanism.links import make_links
+from nucleate.probes.mechanism.reading import read_heads
+from nucleate.probes.mechanism.scores import attention_scores
+from nucleate.probes.readings import standard_error
+from tests.unit.probes.mechanism.constructed import (
+    VOCABULARY,
+    expected_pattern,
+    looks_back,
+    rows,
+    small,
+)
+
+NAMES = ("previous_token", "current_token", "first_token", "duplicate_token", "induction")
+
+
+def scores_of(model, told, names=NAMES, over="asked"):
+    links = list(plain_links(told, range(len(told)), names))
+    found = attention_scores(model, torch.tensor(told), links, over=over)
+    return {scores.name: scores for scores in found}
+
+
+def test_a_head_that_looks_one_token_back_is_a_previous_token_head():
+    told = rows(2, 30).tolist()
+    found = scores_of(looks_back(), told)["previous_token"]
+    exact = np.diag(expected_pattern(30), -1).mean()
+    assert exact > 0.95
+    assert found.values_LH[0, 0] == pytest.approx(exact, abs=1e-6)
+    assert found.best == (0, 0)
+    # Even attention gives 1/(q+1) to every token: the chance level itself.
+    even = np.mean([1 / (q + 1) for q in range(1, 30)])
+    assert found.values_LH[0, 1] == pytest.approx(even, abs=1e-6)
+    assert found.chance == pytest.approx(even, abs=1e-6)
+    assert found.n == 2 * 29
+
+
+def test_a_head_that_looks_one_period_back_less_one_does_induction():
+    """In a string of 6 repeated twice, what followed the present token stands 5 back."""
+    told = repeated_rows(range(1, 30), 2, begin=0, length=6, repeats=2)
+    found = scores_of(looks_back(400.0, by=5), told)
+    weights = expected_pattern(13, 400.0, by=5)
+    exact = np.mean([weights[q, q - 5] for q in range(7, 13)])
+    assert exact > 0.9
+    assert found["induction"].values_LH[0, 0] == pytest.approx(exact, abs=1e-6)
+    duplicate = np.mean([weights[q, q - 6] for q in range(7, 13)])
+    assert found["duplicate_token"].values_LH[0, 0] == pytest.approx(duplicate, abs=1e-6)
+    assert found["induction"].n == 12
+    assert scores_of(looks_back(400.0, by=6), told)["duplicate_token"].values_LH[0, 0] > 0.9
+
+
+def test_attention_that_is_even_scores_chance_in_every_pattern():
+    told = repeated_rows(range(1, 30), 3, begin=0, length=9, repeats=3)
+    for scores in scores_of(looks_back(0.0), told).values():
+        np.testing.assert_allclose(scores.values_LH, scores.chance, atol=1e-6)
+    # Of 27 tokens of three copies, queries 10 to 18 have one key and 19 to 27 two.
+    chance = np.mean([1 / (q + 1) for q in range(10, 19)] + [2 / (q + 1) for q in range(19, 28)])
+    assert scores_of(looks_back(0.0), told)["induction"].chance == pytest.approx(chance, abs=1e-6)
+
+
+def test_over_all_queries_the_score_is_the_share_of_all_attention():
+    told = rows(2, 30).tolist()
+    found = scores_of(looks_back(), told, ("previous_token",), over="all")["previous_token"]
+    exact = np.diag(expected_pattern(30), -1).sum() / 30
+    assert found.values_LH[0, 0] == pytest.approx(exact, abs=1e-6)
+
+
+@pytest.mark.parametrize("family", ["llama", "neox", "mixtral", "gpt2"])
+def test_scores_are_sums_over_the_pattern_written_out(family):
+    """Against dense masks and the whole patterns, in batches or at once."""
+    model, told = (
+        small(family),
+        [*rows(3, 24).tolist(), *repeated_rows(range(9), 2, begin=9, length=8, repeats=3)],
+    )
+    told = [row[:24] for row in map(list, told)]
+    pattern_LBHTT = activations(model, torch.tensor(told)).pattern_LBHTT.double().numpy()
+    same = np.array(told)[:, :, None] == np.array(told)[:, None, :]
+    duplicate = np.tril(same, -1)
+    induction = np.tril(np.pad(duplicate, ((0, 0), (0, 0), (1, 0)))[:, :, :-1])
+    masks = {
+        "previous_token": np.tile(np.eye(24, k=-1, dtype=bool), (5, 1, 1)),
+        "duplicate_token": duplicate,
+        "induction": induction,
+    }
+    links = list(plain_links(told, range(5), masks))
+    whole = read_heads(model, torch.tensor(told), links).mass
+    parts = read_heads(model, torch.tensor(told), links, batch_tokens=48).mass
+    for name, mask in masks.items():
+        asked = mask.any(-1)
+        mass = np.einsum("lbhqk,bqk->lhbq", pattern_LBHTT, mask)[:, :, asked]
+        np.testing.assert_allclose(whole[name].mean(-1), mass.mean(-1), atol=1e-6)
+        np.testing.assert_allclose(parts[name], whole[name], atol=2e-6)
+
+
+def test_patterns_name_the_keys_that_their_definitions_name():
+    told = (7, 1, 2, 1, 1, 2)
+    assert dict(pattern.duplicate_token(told))[4] == (1, 3)
+    assert dict(pattern.induction(told)) == {0: (), 1: (), 2: (), 3: (2,), 4: (2, 4), 5: (3,)}
+    ends = frozenset({1})
+    assert dict(pattern.last_boundary(told, ends)) == {
+        0: (),
+        1: (),
+        2: (1,),
+        3: (1,),
+        4: (3,),
+        5: (4,),
+    }
+    with pytest.raises(DataError, match="outside what its query sees"):
+        make_links("broken", [(0, 3, (4,))])
+
+
+def test_standard_errors_count_rows():
+    generator = np.random.default_rng(0)
+    items, rows_Q = generator.normal(size=(2, 3, 40)), np.arange(40) // 5
+    scores = head_means("any", items, rows_Q, chance=0.0)
+    for layer, head in np.ndindex(2, 3):
+        expected = standard_error(items[layer, head], rows_Q)
+        assert scores.se_LH[layer, head] == pytest.approx(expected)
+    assert np.isnan(clustered_se(items, np.zeros(40))).all()
+
+
+def test_scores_become_readings_of_the_best_head_and_of_all():
+    values = np.array([[0.1, 0.4], [0.2, 0.3]])
+    scores = HeadScores("induction", values, values / 10, 0.05, 9)
+    best, mean, *each = scores.readings(each=True)
+    assert (best.metric, best.value, best.se, best.n, best.chance) == (
+        "heads.induction.max", 0.4, pytest.approx(0.04), 9, 0.05,
+    )  # fmt: skip
+    assert (mean.metric, mean.value) == ("heads.induction.mean", pytest.approx(0.25))
+    assert [reading.metric[-4:] for reading in each] == ["L0H0", "L0H1", "L1H0", "L1H1"]
+    assert all(r.level is Level.MECHANISM for r in (best, mean, *each))
+    assert scores.labelled()["L0H1"] == 0.4
+    empty = head_means("none", np.zeros((2, 2, 0)), np.zeros(0), chance=0.0)
+    assert [np.isnan(reading.value) for reading in empty.readings()] == [True, True]
+
+
+def test_random_strings_repeat_and_hold_each_token_once():
+    first, second = repeated_rows(range(VOCABULARY), 2, begin=99, length=10, repeats=3)
+    assert first[0] == 99
+    assert first[1:11] == first[11:21] == first[21:31]
+    assert len(set(first[1:11])) == 10
+    assert first != second
+    with pytest.raises(DataError, match="too few tokens"):
+        repeated_rows(range(5), 1, begin=0)
