@@ -1,8 +1,8 @@
-"""Curves of a second generator, which shares neither its smooth families nor its noise with `curves`.
+"""Curves of a second generator, which shares neither smooth families nor noise with `curves`.
 
-What was tuned on the curves of one generator is judged on another: trends are monotone splines, sums
-of saturating growth laws and polynomials in log step; noise has heavy tails, a moving average or
-grows with the level; steps are ramps, error functions and overshoots; kinks are corners.
+What was tuned on the curves of one generator is judged on another: trends are monotone splines,
+sums of saturating growth laws and polynomials in log step; noise has heavy tails, a moving average
+or grows with the level; steps are ramps, error functions and overshoots; kinks are corners.
 
     curve = draw(np.random.default_rng(0), "step", grid)
 """
@@ -99,10 +99,8 @@ def _step(rng: Rng, grid: Grid) -> tuple[Truth, np.ndarray]:
     place = draw_place(rng, grid, width)
     z = (grid.x - place) / width
     kind = rng.choice(("ramp", "error function", "overshoot"))
-    if kind == "ramp":
-        shape = np.clip(0.5 + 0.8 * z, 0.0, 1.0)
-    else:
-        shape = 0.5 * (1.0 + erf(1.812 * z))
+    ramp = np.clip(0.5 + 0.8 * z, 0.0, 1.0)
+    shape = ramp if kind == "ramp" else 0.5 * (1.0 + erf(1.812 * z))
     if kind == "overshoot":
         shape = shape + 0.12 * np.exp(-0.5 * (z - 1.2) ** 2)
     return Truth("step", 10.0**place, width, 1.0), shape
@@ -113,9 +111,7 @@ def _kink(rng: Rng, grid: Grid) -> tuple[Truth, np.ndarray]:
     return Truth("kink", 10.0**place, 0.0, 1.0), np.maximum(0.0, grid.x - place)
 
 
-def draw(
-    rng: Rng, what: str, grid: Grid, *, least_snr: float = CLEAR, tries: int = 400
-) -> Curve:
+def draw(rng: Rng, what: str, grid: Grid, *, least_snr: float = CLEAR, tries: int = 400) -> Curve:
     """Draw a curve of one of `SORTS`; changes have at least the given signal-to-noise.
 
     Raises:

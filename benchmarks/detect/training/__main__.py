@@ -1,6 +1,6 @@
 """Train the network of `nucleate.detect.network` on generated curves.
 
-python -m benchmarks.detect.training --draws /tmp/draws --out src/nucleate/detect/network/weights.npz
+python -m benchmarks.detect.training --draws /tmp/draws --out WEIGHTS
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional as F
+from torch.nn.functional import binary_cross_entropy_with_logits, max_pool1d
 
 from benchmarks.detect.training.draws import SORTS, Draws, load
 from benchmarks.detect.training.model import Model
@@ -46,10 +46,8 @@ def main() -> None:
     fit(model, train, held_out, options.epochs, options.rate, options.out)
 
 
-def fit(
-    model: Model, train: Draws, held_out: Draws, epochs: int, rate: float, out: Path
-) -> None:
-    """Train with AdamW and one cycle of the learning rate; signs of curves are flipped at random."""
+def fit(model: Model, train: Draws, held_out: Draws, epochs: int, rate: float, out: Path) -> None:
+    """Train with AdamW and one cycle of the learning rate; every other curve is mirrored."""
     num = len(train.span)
     steps = epochs * (num // BATCH)
     optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=0.01)
@@ -66,7 +64,7 @@ def fit(
             with torch.autocast("cpu", torch.bfloat16):
                 logits = model(pictures)
             goal = widened(torch.from_numpy(train.target[some].astype(np.float32)))
-            loss = F.binary_cross_entropy_with_logits(logits.float(), goal)
+            loss = binary_cross_entropy_with_logits(logits.float(), goal)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -83,8 +81,8 @@ def fit(
 
 def widened(target: torch.Tensor) -> torch.Tensor:
     """Return targets by place, ``(s, l, 2)``: one at a change and beside it."""
-    places = F.max_pool1d(target, 2)
-    return F.max_pool1d(places, 2 * BESIDE + 1, 1, BESIDE).transpose(1, 2)
+    places = max_pool1d(target, 2)
+    return max_pool1d(places, 2 * BESIDE + 1, 1, BESIDE).transpose(1, 2)
 
 
 @torch.no_grad()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn.functional import pad, relu
 
 from nucleate.detect.network.network import DILATIONS, FLOOR, GLOBAL, STEEPEST
 from nucleate.detect.network.picture import CHANNELS
@@ -21,7 +21,7 @@ class Block(nn.Module):
         self.mix = nn.Linear(width, width)
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
-        return h + self.mix(F.relu(self.look(neighbours(self.norm(h), self.dilation))))
+        return h + self.mix(relu(self.look(neighbours(self.norm(h), self.dilation))))
 
 
 class Model(nn.Module):
@@ -42,18 +42,18 @@ class Model(nn.Module):
             if number in GLOBAL:
                 every = torch.cat([h.mean(1), h.amax(1)], -1)
                 h = h + self.wide[GLOBAL.index(number)](every)[:, None]
-        return self.out(F.relu(self.norm(h)))
+        return self.out(relu(self.norm(h)))
 
 
 def features(pictures: torch.Tensor) -> torch.Tensor:
     """Return what enters the first layer, see the NumPy function of that name."""
     value, noise = pictures[:, 0], 10.0 ** pictures[:, 2]
-    difference = F.pad(value[:, 1:] - value[:, :-1], (1, 0))
+    difference = pad(value[:, 1:] - value[:, :-1], (1, 0))
     steep = (difference / (noise + FLOOR)).clamp(-STEEPEST, STEEPEST) / 5.0
     rows = torch.cat([pictures, steep[:, None], 5.0 * difference[:, None]], 1)
     return rows.transpose(1, 2).reshape(rows.shape[0], rows.shape[2] // 2, -1)
 
 
 def neighbours(x: torch.Tensor, distance: int) -> torch.Tensor:
-    padded = F.pad(x, (0, 0, distance, distance))
+    padded = pad(x, (0, 0, distance, distance))
     return torch.cat([padded[:, : -2 * distance], x, padded[:, 2 * distance :]], -1)

@@ -1,4 +1,4 @@
-"""Grids, null distributions and change tests, shared by curves with the same positions."""
+"""Grids and change tests, shared by curves with the same positions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections import OrderedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleate.detect.calibration import Calibration
 from nucleate.detect.change import ChangeTest
 from nucleate.detect.covariance import RHOS
 from nucleate.detect.likelihood import Grid
@@ -28,25 +27,21 @@ class GridCache:
 
     def __init__(self, max_width: float, seed: int, num_simulations: int) -> None:
         self.max_width, self.seed, self.num_simulations = max_width, seed, num_simulations
-        self._calibrations: OrderedDict[bytes, Calibration] = OrderedDict()
+        self._grids: OrderedDict[bytes, Grid] = OrderedDict()
         self._changes: dict[bytes, ChangeTest] = {}
-
-    def calibration(self, series: Series) -> Calibration:
-        """Return the grid of a series with its null distribution."""
-        key = grid_key(series)
-        if key not in self._calibrations:
-            relative = np.round(series.x - series.x[0], 9)
-            rhos = tuple(RHOS)[:2] if _averaged(series) else tuple(RHOS)
-            grid = Grid(relative, self.max_width, series.base, series.known_nk, rhos)
-            self._calibrations[key] = Calibration(grid, self.seed, self.num_simulations)
-            if len(self._calibrations) > MAX_GRIDS:
-                self._calibrations.popitem(last=False)
-        self._calibrations.move_to_end(key)
-        return self._calibrations[key]
 
     def grid(self, series: Series) -> Grid:
         """Return the grid of a series."""
-        return self.calibration(series).grid
+        key = grid_key(series)
+        if key not in self._grids:
+            relative = np.round(series.x - series.x[0], 9)
+            rhos = tuple(RHOS)[:2] if _averaged(series) else tuple(RHOS)
+            grid = Grid(relative, self.max_width, series.base, series.known_nk, rhos)
+            self._grids[key] = grid
+            if len(self._grids) > MAX_GRIDS:
+                self._grids.popitem(last=False)
+        self._grids.move_to_end(key)
+        return self._grids[key]
 
     def change(self, x: Array) -> ChangeTest:
         """Return the test of overall change on x."""

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleate.detect import atoms
-from nucleate.detect.calibration import tail_probability
 from nucleate.detect.covariance import Hyper, noise_covariance
+from nucleate.detect.tails import tail_probability
 
 Array = NDArray[np.float64]
 

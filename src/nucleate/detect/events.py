@@ -288,25 +288,6 @@ def _set_aside_several(search: _Search, grid: Grid, look: Look) -> bool:
     return True
 
 
-def _convincing(
-    search: _Search, grid: Grid, null: Calibration, fit: Fit, alpha: float
-) -> Tested | None:
-    """Return the best event with its evidence, None if it does not convince."""
-    if fit.event_atom[0] < 0 or len(search.events) >= MAX_EVENTS:
-        return None
-    p = null.p_value(float(fit.event[0] - fit.null[0]))
-    y, ratio = search.rest(), float(fit.event_peak[0] - fit.null_peak[0])
-    kink = grid.events.forms[int(fit.event_atom[0])].kind == "hinge"
-    if p > (KINK_SHARE * alpha if kink else alpha) or ratio < (KINK_GAIN if kink else STEP_GAIN):
-        return None
-    bic = 2.0 * ratio - EVENT_PARAMETERS * float(np.log(y.size))
-    where = locate(grid, y, int(fit.event_atom[0])).moved(float(search.kept.x[0]))
-    event = Tested(where, ratio, bic, p)
-    if not believable(event, search.kept, grid.max_width) or _beside_excursion(search, event):
-        return None
-    return event
-
-
 def _beside_excursion(search: _Search, event: Tested) -> bool:
     """Return whether an event may be what is left of an excursion near it.
 

@@ -266,7 +266,9 @@ class Grid:
             *(event.total, event.peak, event.hyper, event.atom),
         )
 
-    def best_event(self, y: Array, at: float, near: float, *, kink: bool) -> tuple[int, float] | None:
+    def best_event(
+        self, y: Array, at: float, near: float, *, kink: bool
+    ) -> tuple[int, float] | None:
         """Return the event of one kind that best explains a curve near a place, and how well.
 
         Args:

@@ -173,7 +173,7 @@ def _average(
 def _base(e: Array, count: Array) -> Array | None:
     """Return the relative noise of each reading, in powers of two, or None when nearly alike.
 
-    Powers of two: metrics with similar standard errors then share one set of null distributions.
+    Powers of two: metrics with similar standard errors then share one grid.
     """
     known = np.isfinite(e)
     if known.any() and np.nanmax(e) > UNEVEN * np.nanmin(e):

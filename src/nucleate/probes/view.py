@@ -44,11 +44,6 @@ class ModelView:
         found: Found = self._found[key][1]
         return found
 
-    @property
-    def model(self) -> Any:
-        """The model itself, for probes that look inside; they must leave it as it is."""
-        return self._model
-
     def answers(self, plan: Plan) -> NDArray[np.float64]:
         """Return the log-probability (nats) of every token the plan asks for; computed once."""
         return self._ask(plan).log_prob

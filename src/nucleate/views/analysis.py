@@ -1,6 +1,6 @@
 """From a run folder to everything that its views say: one analysis, kept beside the log.
 
-Assessing a dozen curves takes seconds (their null distributions are simulated), so assessments are
+Assessing a dozen curves takes a second or more, so assessments are
 kept in `analysis.json` under a fingerprint of the readings and of the detector's own source: a
 changed detector judges again. The file may be deleted at any time.
 """
@@ -165,12 +165,15 @@ def fingerprint(curves: Mapping[str, Curve]) -> str:
 
 @cache
 def _detector() -> str:
-    """Return a hash of the source of `nucleate.detect`."""
+    """Return a hash of `nucleate.detect`: its source, and the weights of its network."""
     digest = hashlib.sha256()
-    folder = files("nucleate.detect")
-    for source in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if source.name.endswith(".py"):
-            digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    folders = [files("nucleate.detect")]
+    while folders:
+        for entry in sorted(folders.pop().iterdir(), key=lambda entry: entry.name):
+            if entry.is_dir():
+                folders.append(entry)
+            elif entry.name.endswith((".py", ".npz")):
+                digest.update(entry.name.encode() + b"\0" + entry.read_bytes())
     return digest.hexdigest()
 
 

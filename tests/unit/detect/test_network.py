@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional as F
+from torch.nn.functional import conv1d, layer_norm, linear
 
 from nucleate.detect.network.judge import KINK_SHARE, SIZES, judge, p_values
 from nucleate.detect.network.network import DILATIONS, GLOBAL, PLACES, features, load_network
@@ -64,22 +64,22 @@ def test_the_arithmetic_is_that_of_dilated_convolutions(rng):
     def convolved(x_bcl, name, dilation):
         out, wide = w[f"{name}.weight"].shape
         kernel = w[f"{name}.weight"].view(out, 3, wide // 3).permute(0, 2, 1)
-        return F.conv1d(x_bcl, kernel, w[f"{name}.bias"], padding=dilation, dilation=dilation)
+        return conv1d(x_bcl, kernel, w[f"{name}.bias"], padding=dilation, dilation=dilation)
 
     def normed(h_bcl, name):
         scale, shift = w[f"{name}.weight"], w[f"{name}.bias"]
-        return F.layer_norm(h_bcl.mT, scale.shape, scale, shift).mT
+        return layer_norm(h_bcl.mT, scale.shape, scale, shift).mT
 
     h = convolved(torch.from_numpy(features(pictures)).mT, "stem", 1)
     for number, dilation in enumerate(DILATIONS):
         name = f"blocks.{number}"
         z = convolved(normed(h, f"{name}.norm"), f"{name}.look", dilation).relu()
-        h = h + F.conv1d(z, w[f"{name}.mix.weight"][..., None], w[f"{name}.mix.bias"])
+        h = h + conv1d(z, w[f"{name}.mix.weight"][..., None], w[f"{name}.mix.bias"])
         if number in GLOBAL:
             wide = f"wide.{GLOBAL.index(number)}"
             every = torch.cat([h.mean(-1), h.amax(-1)], -1)
-            h = h + F.linear(every, w[f"{wide}.weight"], w[f"{wide}.bias"])[..., None]
-    expected = F.linear(normed(h, "norm").relu().mT, w["out.weight"], w["out.bias"])
+            h = h + linear(every, w[f"{wide}.weight"], w[f"{wide}.bias"])[..., None]
+    expected = linear(normed(h, "norm").relu().mT, w["out.weight"], w["out.bias"])
     own = load_network().one_sided(pictures)
     assert own.shape == (2, PLACES, 2)
     np.testing.assert_allclose(own, expected.numpy(), atol=2e-4)

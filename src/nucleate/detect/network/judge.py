@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleate.detect.calibration import tail_probability
 from nucleate.detect.network.network import PLACES, load_network
 from nucleate.detect.network.picture import picture
 from nucleate.detect.series import Series
+from nucleate.detect.tails import tail_probability
 
 Array = NDArray[np.float64]
 

@@ -25,7 +25,7 @@ SAMPLES = 3
 def expected_seconds(book: CurveBook, *, max_width: float) -> float:
     """Estimate how long the curves of a book take, from a few of them.
 
-    Curves on one grid of positions share its null distributions, so that the first of them costs
+    Curves on one grid of positions share what is computed from it, so that the first of them costs
     more than the rest.
     """
     from nucleate.detect.assess import ALPHA, NUM_BOOTSTRAP, assess
