@@ -180,9 +180,10 @@ class Evidence:
     """Why a Transition is believed.
 
     Attributes:
-        likelihood_ratio: Log-likelihood gained over the smooth null, in nats.
+        likelihood_ratio: Log-likelihood gained over the smooth null, in nats; it may be negative
+            where a smooth trend bends around a change that its shape gives away.
         delta_bic: BIC of the null minus BIC of the alternative (positive favours the change).
-        p: p-value of the likelihood ratio against its own null distribution.
+        p: Share of smooth curves on which anything looks as sharp (docs/how-we-decide.md).
         q: p adjusted over the family of metrics tested together (None when tested alone).
     """
 

@@ -21,6 +21,10 @@ SIZES = (25, 40, 70, 161)
 KINK_SHARE = 0.3
 """Share of the false claims that kinks may make; steps and cliffs make the rest."""
 
+RAISED = 1.5
+"""p is raised by this factor: curves of other makes than the network was shown look sharp to it
+somewhat more often (`benchmarks.detect.abroad`)."""
+
 APART = 0.2
 """Peaks closer than this, in decades, are one."""
 
@@ -42,8 +46,8 @@ class Peak:
         at: log10(step).
         kink: Whether it looks like a change of slope.
         score: Log odds by the network, which knows nothing of how rare changes are.
-        p: Share of smooth curves of like size on which anything scores as high, doubled where
-            needed so that steps and kinks together keep it.
+        p: Share of smooth curves of like size on which anything scores as high, raised so that
+            steps and kinks together, and curves of other makes, keep it.
     """
 
     at: float
@@ -89,4 +93,4 @@ def p_values(size: int, kink: bool, scores: NDArray[np.float32]) -> Array:
     null = load_network().weights[f"null.{'kink' if kink else 'step'}.{stratum}"].astype(float)
     share = KINK_SHARE if kink else 1.0 - KINK_SHARE
     p = np.array([tail_probability(null, float(score), TAIL) for score in scores])
-    return np.minimum(p / share, 1.0)
+    return np.minimum(RAISED * p / share, 1.0)
