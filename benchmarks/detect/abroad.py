@@ -1,4 +1,4 @@
-"""How the detector fares on curves of the second generator: ``python -m benchmarks.detect.abroad``."""
+"""The detector on curves of the second generator: ``python -m benchmarks.detect.abroad``."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections import Counter
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from multiprocessing import get_context  # noqa: E402
+from multiprocessing import get_context
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from benchmarks.detect.evaluate import match  # noqa: E402
-from benchmarks.detect.foreign import SORTS, draw  # noqa: E402
-from benchmarks.detect.grids import draw_grid  # noqa: E402
-from benchmarks.detect.parts import DoesNotFitError  # noqa: E402
-from benchmarks.detect.run import TURNS  # noqa: E402
-from benchmarks.detect.tables import rate  # noqa: E402
-from nucleate.detect import MAX_WIDTH, assess  # noqa: E402
-from nucleate.detect.assess import NUM_BOOTSTRAP  # noqa: E402
-from nucleate.detect.cache import GridCache  # noqa: E402
+from benchmarks.detect.evaluate import match
+from benchmarks.detect.foreign import SORTS, draw
+from benchmarks.detect.grids import draw_grid
+from benchmarks.detect.parts import DoesNotFitError
+from benchmarks.detect.run import TURNS
+from benchmarks.detect.tables import rate
+from nucleate.detect import MAX_WIDTH, assess
+from nucleate.detect.assess import NUM_BOOTSTRAP
+from nucleate.detect.cache import GridCache
 
 EACH = {"smooth": 20, "spike": 5, "step": 5, "kink": 5}
 """Curves of each sort on one grid."""

@@ -88,7 +88,7 @@ def assess(
         chance: Value of a model that knows nothing (NaN when there is none).
         alpha: Size of the test of sharpness.
         max_width: Widest change, 10–90 % in decades, that may be called sharp.
-        seed: Seed of the simulated curves behind the test of overall change, and of posterior draws.
+        seed: Of simulated curves (for the test of overall change) and of posterior draws.
         n_bootstrap: Number of simulated curves.
         cache: Grids shared with other curves (overrides `seed`,
             `n_bootstrap` and `max_width`).

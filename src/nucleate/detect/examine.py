@@ -44,7 +44,7 @@ def examine(
         book: The curves.
         alpha: Size of the test of sharpness of one curve.
         max_width: Widest change, 10–90 % in decades, that may be called sharp.
-        seed: Seed of the simulated curves behind the test of overall change, and of posterior draws.
+        seed: Of simulated curves (for the test of overall change) and of posterior draws.
         n_bootstrap: Number of simulated curves.
         progress: Called with the number of curves done.
     """

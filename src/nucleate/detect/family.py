@@ -44,7 +44,7 @@ def assess_curves(
         curves: Curves by metric name.
         alpha: Size of the test of sharpness of one curve.
         max_width: Widest change, 10–90 % in decades, that may be called sharp.
-        seed: Seed of the simulated curves behind the test of overall change, and of posterior draws.
+        seed: Of simulated curves (for the test of overall change) and of posterior draws.
         n_bootstrap: Number of simulated curves.
 
     Returns:
@@ -75,7 +75,7 @@ def assess_runs(
         runs: Curves by run, then by metric name.
         alpha: Size of the test of sharpness of one curve.
         max_width: Widest change, 10–90 % in decades, that may be called sharp.
-        seed: Seed of the simulated curves behind the test of overall change, and of posterior draws.
+        seed: Of simulated curves (for the test of overall change) and of posterior draws.
         n_bootstrap: Number of simulated curves.
         progress: Called with the number of curves done.
 

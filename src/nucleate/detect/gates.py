@@ -9,6 +9,10 @@ import numpy as np
 from nucleate.detect.profile import Location
 from nucleate.detect.series import Series
 
+AT_LIMIT, DOUBTFUL_P = 0.999, 0.001
+"""A step that fits best at this share of the widest that may be sharp, or beyond, may be wider
+still: it is only believed at this level."""
+
 WARM = 0.1
 """Changes this close to the end of a known warm-up, in decades, are its effect."""
 
@@ -35,6 +39,8 @@ class Tested:
 def believable(event: Tested, series: Series, widest: float) -> bool:
     """Return whether an event exceeds the noise, is no effect of the schedule, and is resolved."""
     where = event.where
+    if not where.kink and where.width >= AT_LIMIT * widest and event.p > DOUBTFUL_P:
+        return False
     floor = 2.0 * where.noise
     if np.isfinite(series.se):
         floor = max(floor, 2.0 * series.se)

@@ -21,9 +21,9 @@ SIZES = (25, 40, 70, 161)
 KINK_SHARE = 0.3
 """Share of the false claims that kinks may make; steps and cliffs make the rest."""
 
-RAISED = 1.5
+RAISED = 3.0
 """p is raised by this factor: curves of other makes than the network was shown look sharp to it
-somewhat more often (`benchmarks.detect.abroad`)."""
+more often (`benchmarks.detect.abroad`)."""
 
 APART = 0.2
 """Peaks closer than this, in decades, are one."""
