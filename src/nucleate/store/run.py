@@ -97,6 +97,12 @@ class Run:
             kept = sorted(history.heads.values(), key=lambda kept: kept[0].tokens)
         return read_heads(self.path / HEADS, kept)
 
+    @property
+    def has_heads(self) -> bool:
+        """Whether arrays of all heads were recorded."""
+        with self._now() as history:
+            return bool(history.heads)
+
     def losses(self) -> tuple[list[Step], list[float]]:
         """Return where the training loss was recorded, and the losses in nats per token."""
         kept = self._losses()

@@ -1,4 +1,4 @@
-"""Heads are looked at during a run: kept as arrays, paid from the same cap, and seen by no weight."""
+"""Heads looked at during a run: kept as arrays, paid from the same cap, seen by no weight."""
 
 from __future__ import annotations
 
