@@ -58,6 +58,13 @@ class HeldRole:
     looks: int
     row: VerdictRow | None
 
+    @property
+    def doubt(self) -> str:
+        """Why the curve gives the role no date; empty where it rose sharply."""
+        if self.row is None or self.row.unexplained or self.row.amplitude < 0:
+            return "the detector does not date its rise"
+        return "" if self.row.sharp else "not sharp: no single date"
+
 
 @dataclass(frozen=True, slots=True)
 class HeadStory:
