@@ -1,4 +1,4 @@
-"""Layer × head map of one role: how strong its score is in every head, and which heads hold it."""
+"""Layer × head map of one role: how strong its score is in every head, and who holds it."""
 
 from __future__ import annotations
 
