@@ -42,6 +42,7 @@ class HeldRole:
         score, score_error: Its score in `unit`, and 1.96 standard errors of it.
         effect, effect_error: What its behaviour loses when it is ablated, in nats; likewise.
         before, since: It took the role between these looks, in tokens, and has it ever since.
+        first: The first look at which it had the role; before `since` where it lost it again.
         looks: At how many looks it had the role.
         row: What the detector says of its score over tokens.
     """
@@ -55,6 +56,7 @@ class HeldRole:
     unit: str
     before: float
     since: float
+    first: float
     looks: int
     row: VerdictRow | None
 
@@ -126,6 +128,7 @@ def _held(history: HeadHistory, role: str, head: str, first: Mapping[str, Verdic
     last = history.tables[-1]
     score, effect = (last.scores[name] for name in last.asked[role])
     before, begun = since(history, role, head)
+    had = [head in holders for holders in history.holders(role)]
     return HeldRole(
         role,
         head,
@@ -134,7 +137,8 @@ def _held(history: HeadHistory, role: str, head: str, first: Mapping[str, Verdic
         score.unit,
         before,
         begun,
-        sum(head in holders for holders in history.holders(role)),
+        float(history.steps[had.index(True)].tokens),
+        sum(had),
         first.get(_metrics(role, head, score.unit)[0]),
     )
 

@@ -45,6 +45,7 @@ def test_roles_are_told_with_score_ablation_and_date(run):
     assert held.score_error == pytest.approx(1.96 * 0.02)
     assert held.effect_error == pytest.approx(1.96 * 0.1)
     assert (held.before, held.since) == (LOOKS[TAKEN - 1], LOOKS[TAKEN])
+    assert held.first == LOOKS[3]
     assert held.row is not None
     assert held.row.metric == "entity link.L1H0.attention"
     assert story.vacant == ("name mover",)
@@ -56,6 +57,7 @@ def test_the_page_says_it(page):
     assert "Entity link" in told
     assert "L1H0" in told
     assert ".90 ± .04" in told
+    assert "and first at 158k" in told
     assert "2.50 ± .20" in told
     assert "held by no head at the last look: name mover" in told
     assert '<a href="#heads">' in page
