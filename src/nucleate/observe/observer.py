@@ -111,6 +111,8 @@ class Observer:
                     self._failed(step, probe.name, error)
         for reading in readings:
             self.record("reading", step, reading)
+        if view.heads.scores:
+            self.record("heads", step, view.heads)
         self.flops += self._flops_per_reading
         self.readings += len(readings)
         if self._listener:
@@ -126,7 +128,7 @@ class Observer:
         """Call a method of the writer; when the run folder fails, warn once and stop recording.
 
         Args:
-            what: ``reading``, ``loss``, ``event``, ``ledger`` or ``finish``.
+            what: ``reading``, ``heads``, ``loss``, ``event``, ``ledger`` or ``finish``.
             content: Its arguments.
         """
         if not self._recording:

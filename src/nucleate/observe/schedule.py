@@ -24,6 +24,8 @@ class ProbeSettings(Settings):
         cost_cap: Largest share of the training FLOPs that probes may take.
         items: Size of the item sets; what it counts depends on the suite.
         only: Names of the probes to ask; all of the suite when empty.
+        heads_per_decade: Looks at every attention head (scores, ablation, roles) per tenfold of
+            tokens, within the same cap; none when 0. Only runs of a recipe can do that.
     """
 
     per_decade: float = Field(default=12, ge=1, le=200)
@@ -31,6 +33,7 @@ class ProbeSettings(Settings):
     cost_cap: float = Field(default=0.02, gt=0)
     items: int = Field(default=160, ge=8, le=100_000)
     only: tuple[str, ...] = ()
+    heads_per_decade: float = Field(default=0, ge=0, le=200)
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,14 @@ def log_spaced(first: int, last: int, per_decade: float) -> tuple[int, ...]:
 
 
 def make_schedule(
-    settings: ProbeSettings, total_tokens: int, training_flops: float, probe_flops: float
+    settings: ProbeSettings,
+    total_tokens: int,
+    training_flops: float,
+    probe_flops: float,
+    *,
+    per_decade: float | None = None,
+    share: float = 1.0,
+    what: str = "probes",
 ) -> ProbeSchedule:
     """Lay out readings over a run of known length; thin them out until the cap is kept.
 
@@ -67,31 +77,36 @@ def make_schedule(
         total_tokens: Length of the run.
         training_flops: FLOPs of the whole training.
         probe_flops: FLOPs of one reading of the suite.
+        per_decade: Wished density; that of the settings when left out.
+        share: Share of the cap that these readings may take.
+        what: What they are called in messages.
 
     Raises:
         UserError: The cap does not even pay for `MIN_READINGS`.
     """
-    wished = log_spaced(settings.first_tokens, total_tokens, settings.per_decade)
-    affordable = int(settings.cost_cap * training_flops / probe_flops) if probe_flops else 10**9
+    density = settings.per_decade if per_decade is None else per_decade
+    cap = settings.cost_cap * share
+    wished = log_spaced(settings.first_tokens, total_tokens, density)
+    affordable = int(cap * training_flops / probe_flops) if probe_flops else 10**9
     if len(wished) <= affordable:
-        return ProbeSchedule(wished, settings.per_decade)
+        return ProbeSchedule(wished, density)
     if affordable < MIN_READINGS:
-        needed = MIN_READINGS * probe_flops / training_flops
+        needed = MIN_READINGS * probe_flops / training_flops / share
         raise UserError(
-            "probes cannot keep to their share of the training FLOPs",
+            f"{what} cannot keep to their share of the training FLOPs",
             where="probes.cost_cap",
             got=settings.cost_cap,
             expected=f"{needed:.2g} or more for {MIN_READINGS} readings",
             fix="raise it, lower probes.items or train longer",
         )
-    points, density = wished, settings.per_decade
+    points, asked = wished, density
     while len(points) > affordable:
         density *= 0.97
         points = log_spaced(settings.first_tokens, total_tokens, density)
-    share = len(points) * probe_flops / training_flops
+    planned = len(points) * probe_flops / training_flops
     note = (
-        f"probing {density:.1f} instead of {settings.per_decade:g} times per decade to keep probes "
-        f"within {settings.cost_cap:.1%} of training FLOPs ({share:.1%} planned)"
+        f"probing {density:.1f} instead of {asked:g} times per decade to keep {what} "
+        f"within {cap:.1%} of training FLOPs ({planned:.1%} planned)"
     )
     return ProbeSchedule(points, density, note)
 

@@ -136,6 +136,9 @@ def watch(
         ...         w.step(loss=train_step(batch), tokens=batch.numel())
     """
     settings = probes or ProbeSettings()
+    if settings.heads_per_decade:
+        text = "nucleate: heads_per_decade has no effect here; only a recipe looks at heads"
+        warnings.warn(text, stacklevel=2)
     refuse_sharded(model)
     inner = bare(model)
     context = min(context, getattr(inner.config, "max_position_embeddings", None) or context)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nucleate.core.heads import HeadTable
 from nucleate.probes.plan import Plan
 from nucleate.probes.scorer import Answers, answer_fully, asked_rows
 
@@ -30,6 +31,7 @@ class ModelView:
         self._model, self._dtype = model, dtype
         self._answers: dict[int, tuple[Plan, Answers]] = {}
         self._found: dict[tuple[int, str], tuple[Any, Any]] = {}
+        self._heads = HeadTable()
 
     @property
     def model(self) -> Any:
@@ -43,6 +45,15 @@ class ModelView:
             self._found[key] = (about, compute())
         found: Found = self._found[key][1]
         return found
+
+    def keep(self, table: HeadTable) -> None:
+        """Hand over arrays of layer × head that whoever looks may keep beside the Readings."""
+        self._heads = self._heads.joined(table)
+
+    @property
+    def heads(self) -> HeadTable:
+        """The arrays that were handed over so far."""
+        return self._heads
 
     def answers(self, plan: Plan) -> NDArray[np.float64]:
         """Return the log-probability (nats) of every token the plan asks for; computed once."""

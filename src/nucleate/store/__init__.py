@@ -3,6 +3,7 @@
 Loads neither torch nor pandas nor scipy, so that views and commands start at once.
 """
 
+from nucleate.store.heads import HeadHistory
 from nucleate.store.history import Attempt
 from nucleate.store.log import LogWriter
 from nucleate.store.manifest import Manifest
@@ -13,6 +14,7 @@ from nucleate.store.writer import RunWriter
 
 __all__ = [
     "Attempt",
+    "HeadHistory",
     "LogReader",
     "LogWriter",
     "Manifest",

@@ -44,6 +44,7 @@ class History:
 
     def __init__(self) -> None:
         self.readings: dict[str, dict[int, Taken]] = {}
+        self.heads: dict[int, tuple[Step, str, str]] = {}
         self.losses: dict[int, tuple[Step, float, float]] = {}
         self.events: list[Event] = []
         self.decisions: list[Decision] = []
@@ -88,6 +89,7 @@ class History:
                 self.readings[metric] = kept
             else:
                 del self.readings[metric]
+        self.heads = {key: value for key, value in self.heads.items() if key <= step}
         self.losses = {key: value for key, value in self.losses.items() if key <= step}
         self.events = [event for event in self.events if event.step.step <= step]
         self.decisions = [each for each in self.decisions if each.step.step <= step]
@@ -98,6 +100,9 @@ class History:
     def _take_reading(self, at: Step, data: Mapping[str, Any]) -> None:
         taken = Taken(at, codec.unpack_reading(data), str(data.get("items", "")))
         self.readings.setdefault(taken.reading.metric, {})[at.step] = taken
+
+    def _take_heads(self, at: Step, data: Mapping[str, Any]) -> None:
+        self.heads[at.step] = (at, str(data["file"]), str(data["sha256"]))
 
     def _take_loss(self, at: Step, data: Mapping[str, Any]) -> None:
         self.losses[at.step] = (at, number(data["loss"]), number(data["grad_norm"]))

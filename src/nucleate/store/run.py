@@ -15,6 +15,8 @@ from nucleate.core import Curve, Decision, Event, LedgerEntry, Reading, RunFolde
 from nucleate.store import codec
 from nucleate.store.export import write_table
 from nucleate.store.files import is_locked
+from nucleate.store.heads import HEADS, HeadHistory, read_heads
+from nucleate.store.headtable import write_heads
 from nucleate.store.history import Attempt, History
 from nucleate.store.manifest import Manifest, read_manifest
 from nucleate.store.reader import LogReader
@@ -86,6 +88,21 @@ class Run:
             raise RunFolderError(f"no reading of {metric} at step {step}", where=self.path)
         return codec.unpack_items(taken.packed)
 
+    def heads(self) -> HeadHistory:
+        """Return what was found out about every attention head, at each Step it was looked at.
+
+        Side files that are missing or damaged are left out and counted in `HeadHistory.damaged`.
+        """
+        with self._now() as history:
+            kept = sorted(history.heads.values(), key=lambda kept: kept[0].tokens)
+        return read_heads(self.path / HEADS, kept)
+
+    @property
+    def has_heads(self) -> bool:
+        """Whether arrays of all heads were recorded."""
+        with self._now() as history:
+            return bool(history.heads)
+
     def losses(self) -> tuple[list[Step], list[float]]:
         """Return where the training loss was recorded, and the losses in nats per token."""
         kept = self._losses()
@@ -153,6 +170,18 @@ class Run:
             RunFolderError: The file cannot be written.
         """
         write_table(Path(path), self.readings())
+
+    def export_heads(self, path: str | Path) -> None:
+        """Write scores of all heads as one long table: Parquet by its suffix, else CSV.
+
+        Columns: step, tokens, layer, head, score, unit, value, se, chance, n, and where a role
+        joins the score with a behaviour, ablation (its name), effect and effect_se in nats.
+
+        Raises:
+            RunFolderError: The file cannot be written.
+            UserError: Parquet is asked for, and pyarrow is not installed.
+        """
+        write_heads(Path(path), self.heads())
 
     def _losses(self) -> list[tuple[Step, float, float]]:
         with self._now() as history:

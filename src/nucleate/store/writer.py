@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
 from nucleate.core import Decision, Event, LedgerEntry, Reading, RunFolderError, Step
+from nucleate.core.heads import HeadTable
 from nucleate.store import codec
-from nucleate.store.files import Lock, unwritable
+from nucleate.store.files import Lock, unwritable, write_atomic
+from nucleate.store.heads import HEADS, pack_heads
 from nucleate.store.log import LogWriter
 from nucleate.store.manifest import Manifest, read_manifest, write_manifest
 
@@ -76,6 +79,22 @@ class RunWriter:
     def reading(self, step: Step, reading: Reading) -> None:
         """Record one Reading, with its items."""
         self._log.append("reading", codec.pack_reading(step, reading))
+
+    def heads(self, step: Step, table: HeadTable) -> None:
+        """Record what was found out about every head: a side file, then the record that names it.
+
+        A record exists only for a file that was whole; each attempt writes files of its own.
+        """
+        content = pack_heads(table)
+        name = f"attempt{self.attempt}-step{step.step}.safetensors"
+        path = self.path / HEADS / name
+        try:
+            path.parent.mkdir(exist_ok=True)
+            write_atomic(path, content)
+        except OSError as error:
+            raise unwritable(path, error) from None
+        sha256 = hashlib.sha256(content).hexdigest()
+        self._log.append("heads", {"at": codec.pack_step(step), "file": name, "sha256": sha256})
 
     def loss(self, step: Step, loss: float, grad_norm: float) -> None:
         """Record the training loss (nats per token) and the norm of the gradient."""

@@ -22,7 +22,7 @@ from nucleate.core import (
 )
 from nucleate.models import save_checkpoint
 from nucleate.observe.observer import Observer
-from nucleate.observe.schedule import Due, log_spaced, make_schedule
+from nucleate.observe.schedule import Due, ProbeSchedule, log_spaced, make_schedule
 from nucleate.store import Run, RunWriter
 from nucleate.train.control import Controller
 from nucleate.train.control.rules import LOSS
@@ -32,6 +32,9 @@ from nucleate.train.recipe import Recipe
 from nucleate.train.state import load_position, load_state, save_state
 from nucleate.train.training import Training
 from nucleate.train.workload import Workload
+
+HEADS_SHARE = 0.5
+"""Largest share of what probes may cost that looking at heads may take."""
 
 
 class Listener(Protocol):
@@ -77,6 +80,7 @@ class Loop:
         self._seconds = {"training": 0.0, "checkpoints": 0.0}
         self._finite = True
         self._pulls: list[tuple[str, Setting]] = []
+        self._heads_share = 0.0
         self.controller = Controller(recipe.policy) if recipe.policy else None
         if self.controller and not observed and self.controller.metrics - {LOSS}:
             raise RecipeError(
@@ -85,6 +89,7 @@ class Loop:
                 got=", ".join(sorted(self.controller.metrics - {LOSS})),
                 fix="train with the observer on",
             )
+        self.heads = self._make_head_observer() if observed and workload.heads else None
         self.observer = self._make_observer() if observed else None
         first = recipe.probes.first_tokens
         density = recipe.checkpoints_per_decade
@@ -97,18 +102,56 @@ class Loop:
         forward = training.probe_flops
         planned = training.ledger.planned(training.clock.total, self.recipe.steps)
         cost = suite.forward_tokens * forward
-        schedule = make_schedule(self.recipe.probes, training.clock.total, planned, cost)
-        if schedule.note and self.writer.attempt == 1:
-            self.writer.event(Event(self.step, "cost cap", schedule.note))
+        schedule = make_schedule(
+            self.recipe.probes, training.clock.total, planned, cost, share=1 - self._heads_share
+        )
+        self._note(schedule)
         return Observer(
             training.model,
             suite,
             schedule.points,
             self.writer,
             flops_per_token=forward,
-            budget=self._probe_budget,
+            budget=lambda step, share: self._probe_budget(step, share) * (1 - self._heads_share),
             listener=self._listener.on_readings if self._listener else None,
         )
+
+    def _make_head_observer(self) -> Observer:
+        """Look at heads more rarely than at the rest: it takes at most half of what probes may."""
+        training, suite = self.training, self.workload.heads
+        assert suite is not None
+        forward = training.probe_flops
+        planned = training.ledger.planned(training.clock.total, self.recipe.steps)
+        cost = suite.forward_tokens * forward
+        probes = self.recipe.probes
+        schedule = make_schedule(
+            probes,
+            training.clock.total,
+            planned,
+            cost,
+            per_decade=probes.heads_per_decade,
+            share=HEADS_SHARE,
+            what="looks at heads",
+        )
+        self._note(schedule)
+        self._heads_share = len(schedule.points) * cost / (probes.cost_cap * planned)
+        return Observer(
+            training.model,
+            suite,
+            schedule.points,
+            self.writer,
+            flops_per_token=forward,
+            budget=lambda step, share: self._probe_budget(step, share) * self._heads_share,
+        )
+
+    @property
+    def observers(self) -> tuple[Observer, ...]:
+        """Who looks at the model: at behaviour, and at heads."""
+        return tuple(one for one in (self.observer, self.heads) if one)
+
+    def _note(self, schedule: ProbeSchedule) -> None:
+        if schedule.note and self.writer.attempt == 1:
+            self.writer.event(Event(self.step, "cost cap", schedule.note))
 
     def _probe_budget(self, step: Step, share: float) -> float:
         """FLOPs that probes may have taken by now, were training to end at its present costs.
@@ -130,7 +173,7 @@ class Loop:
         """
         training = self.training
         state = load_position(self.writer.path)
-        points = list(self.observer.points) if self.observer else []
+        points = [point for one in self.observers for point in one.points]
         if state["data"] != self.workload.key or (points and state["points"] != points):
             raise RunFolderError(
                 "corpus, tokenizer or probe items are not what this run began with",
@@ -146,6 +189,8 @@ class Loop:
         self._seconds = dict(state["seconds"])
         if self.observer and state["observer"]:
             self.observer.restore(state["observer"])
+        if self.heads and state.get("heads"):
+            self.heads.restore(state["heads"])
         if self.controller:
             self.controller.restore(state["controller"])
 
@@ -188,8 +233,8 @@ class Loop:
     def _pull(self, lever: str, to: Setting) -> str:
         done = self.recipe.levers[lever].pull(self.training, to)
         self._pulls.append((lever, to))
-        if self.observer:
-            self.observer.look_at(self.training.model, self.training.probe_flops)
+        for observer in self.observers:
+            observer.look_at(self.training.model, self.training.probe_flops)
         return done
 
     def _act(self, decisions: list[Decision]) -> None:
@@ -209,7 +254,7 @@ class Loop:
     @property
     def wall(self) -> float:
         """Seconds spent so far on steps, probes and checkpoints, over all attempts."""
-        return sum(self._seconds.values()) + (self.observer.seconds if self.observer else 0.0)
+        return sum(self._seconds.values()) + sum(one.seconds for one in self.observers)
 
     def _after_step(self, loss: float, grad_norm: float, lr: float) -> None:
         tokens = self.training.tokens
@@ -221,6 +266,8 @@ class Loop:
         if self._listener:
             self._listener.on_step(self.step, loss)
         readings = self.observer.after_step(self.step, last=self.ended) if self.observer else []
+        if self.heads:
+            self.heads.after_step(self.step, last=self.ended)
         if self.controller:
             decided = self.controller.step(self.step, loss)
             whole = self.observer is None or self.observer.whole
@@ -249,8 +296,9 @@ class Loop:
             "saved": self._save.done,
             "seconds": dict(self._seconds),
             "data": self.workload.key,
-            "points": list(self.observer.points) if self.observer else [],
+            "points": [point for one in self.observers for point in one.points],
             "observer": self.observer.state() if self.observer else None,
+            "heads": self.heads.state() if self.heads else None,
             "controller": self.controller.state() if self.controller else None,
         }
         save_state(
@@ -260,9 +308,8 @@ class Loop:
         self._seconds["checkpoints"] += time.perf_counter() - begin
 
     def _close(self, status: Any) -> None:
-        probes = self.observer
-        seconds = {**self._seconds, "probes": probes.seconds if probes else 0.0}
-        probe_flops = probes.flops if probes else 0.0
+        seconds = {**self._seconds, "probes": sum(one.seconds for one in self.observers)}
+        probe_flops = sum(one.flops for one in self.observers)
         entries = self.training.ledger.entries(probe_flops, seconds)
         if discarded := Run.open(self.writer.path).discarded_flops:
             entries.append(LedgerEntry(DISCARDED, discarded))

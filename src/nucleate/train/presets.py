@@ -7,6 +7,8 @@ from nucleate.observe.schedule import ProbeSettings
 from nucleate.train.recipe import Recipe, ScheduleSettings, TextCorpus
 
 DEMO_TOKENS = 4_500_000
+DEMO_HEADS = 6
+"""Looks at every head per tenfold of tokens: 13 in all, 5 % of the FLOPs within the cap."""
 TEXT_TOKENS = 2_000_000
 SHORT, UNCAPPED = 1_000_000, 100.0
 """Below so many tokens a run is a try-out, and looking may cost more than training."""
@@ -29,6 +31,7 @@ def demo_recipe(*, seed: int = 0, tokens: int | None = None) -> Recipe:
             first_tokens=min(40_000, length // 4 + 1),
             cost_cap=0.2 if length >= SHORT else UNCAPPED,
             items=128,
+            heads_per_decade=DEMO_HEADS if length >= SHORT else 0,
         ),
     )
 

@@ -17,6 +17,9 @@ from nucleate.observe.schedule import ProbeSettings
 from nucleate.train.control.rules import Rule, problems
 from nucleate.train.levers import AnyLever
 
+HEADS_CONTEXT = 52
+"""Shortest row that holds a random string (`probes.mechanism.items.TOKENS`) twice."""
+
 
 class StoryWorldCorpus(Settings):
     """Endless stories of the built-in world.
@@ -140,6 +143,11 @@ class Recipe(Settings):
         longest = self.model.resolved().context
         if longest is not None and self.context > longest:
             raise ValueError(f"context {self.context} exceeds the model's context {longest}")
+        if self.probes.heads_per_decade and self.context < HEADS_CONTEXT:
+            raise ValueError(
+                f"probes.heads_per_decade needs a context of {HEADS_CONTEXT} or more, for a string "
+                f"that is repeated; got {self.context}"
+            )
         warmup = self.schedule.warmup_tokens or 0
         if warmup > self.tokens:
             raise ValueError(f"schedule.warmup_tokens {warmup} exceeds tokens {self.tokens}")

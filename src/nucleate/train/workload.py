@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from nucleate.train.recipe import Recipe, StoryWorldCorpus, TextCorpus
 
 NGRAM_SAMPLE = 1_000_000
 """Training tokens that the n-gram models are counted on."""
+HEAD_ROWS = 40
+"""Rows that heads are read on; of texts, ten rows of random strings come on top."""
 _SHARES = {"all": (0, 1), "control": (0, 3), "development": (1, 3), "sealed": (2, 3)}
 """Which of how many shares of the held-out text a probe set is."""
 
@@ -23,6 +25,7 @@ class Workload:
     """What a recipe trains on and is measured by.
 
     Attributes:
+        heads: What to ask of every attention head; None when the recipe does not.
         key: Hash of tokenizer and documents: a run may only go on with the same.
         facts: What was counted about the corpus, for the run folder and the report.
         retold: From a mixture and a seed to more stories of the same world; None for other corpora.
@@ -31,6 +34,7 @@ class Workload:
     tokenizer: Any
     shards: Shards
     suite: Suite
+    heads: Suite | None = None
     key: str = ""
     facts: dict[str, int | str] = field(default_factory=dict)
     retold: Callable[[Any, int], Shards] | None = None
@@ -76,9 +80,60 @@ def _story_workload(recipe: Recipe, corpus: StoryWorldCorpus) -> Workload:
             stories=recipe.probes.items,
             context=recipe.context,
         ).only(recipe.probes.only),
+        heads=_story_heads(recipe, corpus, world, tokenizer),
         key=_key(tokenizer, str(corpus.world)),
         facts={"corpus": f"story world {corpus.world}", "vocabulary": len(ids)},
     )
+
+
+def _story_heads(
+    recipe: Recipe, corpus: StoryWorldCorpus, world: Any, tokenizer: Any
+) -> Suite | None:
+    if not recipe.probes.heads_per_decade:
+        return None
+    from nucleate.probes.mechanism.story_items import story_head_items
+    from nucleate.probes.mechanism.suite import head_suite
+
+    return head_suite(
+        story_head_items(
+            world,
+            corpus.mixture,
+            tokenizer,
+            split=corpus.probes,
+            rows=HEAD_ROWS,
+            context=recipe.context,
+            **_shape(recipe),
+        )
+    )
+
+
+def _text_heads(
+    recipe: Recipe, corpus: TextCorpus, held_out: Sequence[str], tokenizer: Any
+) -> Suite | None:
+    if not recipe.probes.heads_per_decade:
+        return None
+    from nucleate.corpora.text import share_of
+    from nucleate.probes.mechanism.items import REPEATS, TOKENS, text_head_items
+    from nucleate.probes.mechanism.suite import head_suite
+    from nucleate.probes.text_suite import document_rows
+
+    own = share_of(held_out, *_SHARES[corpus.probes])
+    rows, _ = document_rows(own, tokenizer, HEAD_ROWS, recipe.context, seed=0)
+    words = sorted(set(range(len(tokenizer))) - set(tokenizer.all_special_ids))
+    return head_suite(
+        text_head_items(
+            rows.tolist(),
+            words,
+            begin=tokenizer.eos_token_id,
+            repeats=min(REPEATS, (recipe.context - 1) // TOKENS),
+            **_shape(recipe),
+        )
+    )
+
+
+def _shape(recipe: Recipe) -> dict[str, int]:
+    model = recipe.model.resolved()
+    return {"layers": model.layers or 0, "heads": model.heads or 0}
 
 
 def _text_workload(recipe: Recipe, corpus: TextCorpus, cache: Path | None) -> Workload:
@@ -112,6 +167,7 @@ def _text_workload(recipe: Recipe, corpus: TextCorpus, cache: Path | None) -> Wo
         tokenizer=tokenizer,
         shards=shards,
         suite=suite,
+        heads=_text_heads(recipe, corpus, documents.held_out, tokenizer),
         key=_key(tokenizer, documents.key),
         facts={
             "corpus": ", ".join(Path(path).name for path in corpus.paths),

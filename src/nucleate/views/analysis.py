@@ -69,11 +69,11 @@ def analyse(run: Run, *, use_cache: bool = True) -> Analysis:
     """
     from nucleate.detect import claim_table, phases
 
-    curves = run.curves()
+    curves = _own(run)
     status = str(run.status)
     last = _last(run, curves)
     primary = primary_metrics(curves, run.manifest.primary)
-    assessments = _assessments(curves, run.path / CACHE if use_cache else None)
+    assessments = assessed(curves, run.path / CACHE if use_cache else None)
     found = phases(assessments, curves, primary, float(last.tokens)) if last.tokens else []
     claims = claim_table(found, curves, primary, float(last.tokens)) if found else []
     axis = "steps" if run.manifest.recipe.get("axis") == "step" else "tokens"
@@ -132,14 +132,35 @@ def _with_score(metrics: list[str], curves: Mapping[str, Curve]) -> str:
     return next((m for m in scored if m.endswith(".accuracy")), next(iter(scored), ""))
 
 
+HEAD_PROBES = ("heads.", "ablation.", "roles.")
+"""Metrics of the heads; where arrays of all heads are kept, the report tells of those instead."""
+
+
+def _own(run: Run) -> Mapping[str, Curve]:
+    """Return the curves that stand in the table of verdicts.
+
+    Summaries of heads are left out where `views.heads` tells of every head, so that looking at
+    heads changes no other verdict: all curves are judged as one family.
+    """
+    curves = run.curves()
+    if not run.has_heads:
+        return curves
+    return {m: c for m, c in curves.items() if not m.startswith(HEAD_PROBES)}
+
+
 def _last(run: Run, curves: Mapping[str, Curve]) -> Step:
     reached = [run.last] if run.last else []
     reached += [curve.steps[-1] for curve in curves.values()]
     return max(reached, key=lambda step: step.tokens, default=Step(0, 0))
 
 
-def _assessments(curves: Mapping[str, Curve], kept_in: Path | None) -> dict[str, Assessment]:
-    """Return the assessments from the cache when they are of these very readings."""
+def assessed(curves: Mapping[str, Curve], kept_in: Path | None) -> dict[str, Assessment]:
+    """Return assessments of curves, from a cache when it is of these very readings.
+
+    Args:
+        curves: By metric.
+        kept_in: The file to read and write; None for no cache.
+    """
     from nucleate.detect import assess_curves
 
     if not curves:

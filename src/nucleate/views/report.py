@@ -17,6 +17,7 @@ from nucleate.views.cost.numbers import shown as amount
 from nucleate.views.decisions import told
 from nucleate.views.facts import costs, created, happenings, reproduce, settings_text
 from nucleate.views.frame import token_domain
+from nucleate.views.heads import head_story
 from nucleate.views.losschart import loss_chart
 from nucleate.views.panels import families, lane, panel
 from nucleate.views.rows import MOVED, by_metric, grouped, verdict_rows
@@ -117,6 +118,7 @@ def _content(run: Run, found: Analysis) -> dict[str, Any]:
         "groups": _groups(found, [row.metric for row in rows]),
         "loss": loss_chart(steps, losses),
         "final_loss": losses[-1] if losses else math.nan,
+        "heads": head_story(run, found),
         "costs": costs(run.ledger()),
         "decisions": told(run.decisions()),
         "events": happenings(run.events()),

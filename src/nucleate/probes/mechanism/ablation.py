@@ -12,6 +12,7 @@ from typing import Any, Literal
 import torch
 
 from nucleate.core import Level, Reading
+from nucleate.core.heads import HeadTable
 from nucleate.models.heads import head_shape
 from nucleate.models.interventions import mean_outputs
 from nucleate.models.resume import KeptPass
@@ -124,5 +125,7 @@ def _cost(items: HeadItems) -> int:
 @probe(name="ablation", level=Level.MECHANISM, unit="nats", cost=_cost)
 def ablation(view: ModelView, items: HeadItems) -> Iterable[Reading]:
     """How much does each behaviour lose without its most important head?"""
-    for scores in shared_ablation(view, items).values():
+    found = shared_ablation(view, items)
+    view.keep(HeadTable({f"ablation.{name}": scores for name, scores in found.items()}))
+    for scores in found.values():
         yield from scores.readings("ablation")

@@ -93,6 +93,7 @@ def text_head_items(
     *,
     begin: int,
     repeated: int = 10,
+    repeats: int = REPEATS,
     layers: int = 3,
     heads: int = 4,
 ) -> HeadItems:
@@ -104,10 +105,11 @@ def text_head_items(
             common.
         begin: The token before the first string.
         repeated: Number of rows of random strings.
+        repeats: How often each string stands in its row.
         layers: Layers of the model that will be asked; only costs follow from it.
         heads: Heads of each of its layers; likewise.
     """
-    random_rows = repeated_rows(tokens, repeated, begin=begin)
+    random_rows = repeated_rows(tokens, repeated, begin=begin, repeats=repeats)
     text = ("previous_token", "current_token", "first_token")
     return packed(
         [*random_rows, *rows],

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from nucleate.core import Level, Reading
+from nucleate.core.heads import HeadScores, HeadTable, Role, label
 from nucleate.probes.mechanism.ablation import ablation_scores, shared_ablation
-from nucleate.probes.mechanism.head_scores import HeadScores, label
 from nucleate.probes.mechanism.items import HeadItems
 from nucleate.probes.mechanism.scores import head_scores, shared_scores
 from nucleate.probes.registry import probe
@@ -72,23 +72,6 @@ class Rule:
         return result
 
 
-@dataclass(frozen=True, slots=True)
-class Role:
-    """A role that a head has.
-
-    Attributes:
-        head: Its label: ``L0H3``.
-        role: One of `ROLES`.
-        score: What speaks for it in attention or attribution, in the score's unit.
-        effect: What its behaviour loses when the head is ablated, in nats.
-    """
-
-    head: str
-    role: str
-    score: float
-    effect: float
-
-
 def assign_roles(
     scores: Mapping[str, HeadScores],
     effects: Mapping[str, HeadScores],
@@ -105,14 +88,25 @@ def assign_roles(
     """
     rule = rule or Rule()
     found = []
-    for role, (score_name, behaviours) in roles.items():
-        asked = [name for name in behaviours if name in effects]
-        if score_name not in scores or not asked:
-            continue
-        score, effect = scores[score_name], effects[asked[0]]
+    for role, (score_name, behaviour) in judged(scores, effects, roles).items():
+        score, effect = scores[score_name], effects[behaviour]
         for layer, head in np.argwhere(rule.holds(score, effect)):
             values = (float(x.values_LH[layer, head]) for x in (score, effect))
             found.append(Role(label(int(layer), int(head)), role, *values))
+    return found
+
+
+def judged(
+    scores: Mapping[str, HeadScores],
+    effects: Mapping[str, HeadScores],
+    roles: Mapping[str, tuple[str, tuple[str, ...]]] = ROLES,
+) -> dict[str, tuple[str, str]]:
+    """Return the names of score and behaviour of each role for which both were measured."""
+    found = {}
+    for role, (score_name, behaviours) in roles.items():
+        asked = [name for name in behaviours if name in effects]
+        if score_name in scores and asked:
+            found[role] = (score_name, asked[0])
     return found
 
 
@@ -128,7 +122,13 @@ def _cost(items: HeadItems) -> int:
 @probe(name="roles", level=Level.MECHANISM, unit="heads", cost=_cost)
 def roles(view: ModelView, items: HeadItems) -> Iterable[Reading]:
     """How many heads have each role, by attention and by ablation?"""
-    found = assign_roles(shared_scores(view, items), shared_ablation(view, items))
+    scores, effects = shared_scores(view, items), shared_ablation(view, items)
+    found = assign_roles(scores, effects)
+    asked = {
+        role: (score, f"ablation.{behaviour}")
+        for role, (score, behaviour) in judged(scores, effects).items()
+    }
+    view.keep(HeadTable(asked=asked, roles=tuple(found)))
     for role in ROLES:
         held = sum(x.role == role for x in found)
         name = f"roles.{role.replace(' ', '_')}.heads"

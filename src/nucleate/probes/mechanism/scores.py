@@ -14,6 +14,7 @@ from typing import Any, Literal
 import torch
 
 from nucleate.core import Level, Reading
+from nucleate.core.heads import HeadTable
 from nucleate.probes.mechanism.head_scores import HeadScores, head_means
 from nucleate.probes.mechanism.items import HeadItems
 from nucleate.probes.mechanism.links import Links
@@ -91,5 +92,7 @@ def _cost(items: HeadItems) -> int:
 @probe(name="heads", level=Level.MECHANISM, unit="fraction", cost=_cost)
 def heads(view: ModelView, items: HeadItems) -> Iterable[Reading]:
     """Which kinds of attention head has the model, and how strong is the strongest of each?"""
-    for scores in shared_scores(view, items).values():
+    found = shared_scores(view, items)
+    view.keep(HeadTable(found))
+    for scores in found.values():
         yield from scores.readings()

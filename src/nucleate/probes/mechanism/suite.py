@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nucleate.corpora.storyworld import Mixture, Split, World, make_items
+from nucleate.probes.mechanism.items import HeadItems
 from nucleate.probes.mechanism.patching import patch_items
 from nucleate.probes.mechanism.story_items import story_head_items
 from nucleate.probes.registry import get_probe
@@ -52,4 +53,17 @@ def mechanism_suite(
         notes=(
             "The best of many heads lies above chance by luck alone; the mean of all does not.",
         ),
+    )
+
+
+HEAD_PROBES = ("heads", "ablation", "roles")
+"""The probes that `head_suite` asks: what tells which heads have which role."""
+
+
+def head_suite(items: HeadItems) -> Suite:
+    """Return the suite that a run asks of its heads: scores, ablation and roles of some rows."""
+    return Suite(
+        name="heads",
+        parts=tuple((get_probe(name), items) for name in HEAD_PROBES),
+        primary={},
     )
