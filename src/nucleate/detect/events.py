@@ -27,6 +27,7 @@ from nucleate.detect.network.judge import Peak, judge
 from nucleate.detect.profile import Location, locate, relocate
 from nucleate.detect.refine import refine
 from nucleate.detect.series import MIN_POINTS, Dense, Series
+from nucleate.detect.tails import SMALLEST_P
 
 Array = NDArray[np.float64]
 
@@ -48,6 +49,10 @@ FAR_BETTER = 3.0
 FAR_WORSE = -5.0
 """Likelihood ratio below which a change is not claimed, whatever the network says: the smooth
 trend explains the curve too well."""
+
+PLENTY, RATE = 3.0, 0.5
+"""Likelihood ratio, in nats, beyond which p falls, and how fast: the log odds of the network
+level off where a change is obvious, and large families of metrics need smaller p than it gives."""
 
 SMALLER = 0.7
 """Share of its standard deviation that a curve must lose with an excursion to be judged again."""
@@ -182,14 +187,21 @@ def _search(
         grid = cache.grid(search.kept)
         look = _look(grid, search.rest()[:, None])
     _polish(search, cache)
+    tested = tuple(replace(event, p=_joint_p(event)) for event in search.events)
     return Events(
         search.kept,
-        tuple(search.events),
-        min((peak.p for peak in peaks), default=1.0),
+        tested,
+        min([peak.p for peak in peaks] + [event.p for event in tested], default=1.0),
         tuple(sorted(search.away, key=lambda away: away.begin)),
         grid.hypers[int(look.fit.null_hyper[0])],
         int(look.fit.null_atom[0]),
     )
+
+
+def _joint_p(event: Tested) -> float:
+    """Return the p of an event by the network, smaller where likelihoods add plenty to it."""
+    beyond = max(event.likelihood_ratio - PLENTY, 0.0)
+    return min(event.p, max(event.p * float(np.exp(-RATE * beyond)), SMALLEST_P))
 
 
 def _judge_again(search: _Search, alpha: float) -> None:
