@@ -1,6 +1,6 @@
 """Train the network of `nucleate.detect.network` on generated curves.
 
-python -m benchmarks.detect.training --draws /tmp/draws --out WEIGHTS
+python -m benchmarks.detect.training --draws FOLDER --out WEIGHTS
 """
 
 from __future__ import annotations

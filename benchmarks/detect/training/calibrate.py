@@ -1,6 +1,6 @@
 """How high smooth curves score: what the network's p-values are read from.
 
-python -m benchmarks.detect.training.calibrate --draws /tmp/draws WEIGHTS
+python -m benchmarks.detect.training.calibrate --draws FOLDER WEIGHTS
 """
 
 from __future__ import annotations

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleate.core import Assessment, Evidence, Kind, Transition, Verdict
+from nucleate.detect.aside import Away
 from nucleate.detect.atoms import nuisances
 from nucleate.detect.cache import GridCache
-from nucleate.detect.events import Away, Events
+from nucleate.detect.events import Events
 from nucleate.detect.gates import Tested
 from nucleate.detect.series import MIN_POINTS, Series
 from nucleate.detect.trend import NUM_DENSE, Trend, crossings, fit_trend

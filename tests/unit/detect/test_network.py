@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from torch.nn.functional import conv1d, layer_norm, linear
 
+from nucleate.detect import gates
+from nucleate.detect.events import PLENTY, RATE, joint_p
 from nucleate.detect.network.judge import KINK_SHARE, RAISED, SIZES, judge, p_values
 from nucleate.detect.network.network import DILATIONS, GLOBAL, PLACES, features, load_network
 from nucleate.detect.network.picture import BINS, CHANNELS, picture
 from nucleate.detect.series import clean
+from nucleate.detect.tails import SMALLEST_P
 
 
 def channel(seen, name):
@@ -123,3 +128,37 @@ def test_what_is_seen_depends_neither_on_units_nor_on_company(rng):
     for one, other in zip(alone, scaled, strict=True):
         assert other.score == pytest.approx(one.score, abs=1e-3)
         assert other.at == pytest.approx(one.at + np.log10(7.0), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "p", "expected"),
+    [
+        (-4.0, 3e-3, 3e-3),
+        (PLENTY, 3e-3, 3e-3),
+        (PLENTY + 2.0, 3e-3, 3e-3 * np.exp(-2.0 * RATE)),
+        (90.0, 3e-3, SMALLEST_P),
+        (90.0, SMALLEST_P / 2, SMALLEST_P / 2),
+    ],
+)
+def test_plenty_of_likelihood_makes_p_smaller_and_its_lack_never_larger(ratio, p, expected):
+    event = gates.Tested(SimpleNamespace(), ratio, 0.0, p)
+    assert joint_p(event) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("width", "amplitude", "at", "p", "expected"),
+    [
+        (0.2, 1.0, 5.5, 0.009, True),
+        (0.4, 1.0, 5.5, 0.009, False),  # may be wider than the limit
+        (0.4, 1.0, 5.5, 0.0009, True),
+        (0.2, 0.15, 5.5, 0.0009, False),  # less than twice the noise of a reading
+        (0.2, 1.0, 4.25, 0.0009, False),  # two readings before it
+        (0.2, 1.0, 6.85, 0.0009, False),  # two after it
+    ],
+)
+def test_a_step_must_be_narrow_large_and_read_on_both_sides(width, amplitude, at, p, expected):
+    series = clean(10.0 ** np.arange(4.0, 7.01, 0.2), np.arange(16.0) % 2)
+    where = SimpleNamespace(
+        kink=False, width=width, amplitude=amplitude, noise=0.1, at=at, lo=at - 0.1, hi=at + 0.1
+    )
+    assert gates.believable(gates.Tested(where, 5.0, 5.0, p), series, 0.4) is expected
