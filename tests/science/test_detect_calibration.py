@@ -84,6 +84,18 @@ def test_false_alarms_on_smooth_curves_stay_at_the_promised_rate():
     assert len(alarms) <= binom.ppf(0.99, num, ALPHA), alarms
 
 
+def test_curves_of_few_readings_raise_no_more_false_alarms():
+    """Shorter than any curve that the network was trained on."""
+    rng = np.random.default_rng(90006)
+    num, alarms = 140, 0
+    for index in range(num):
+        x, cache = grid(8 + index % 7, False)
+        kind = (*SMOOTH_KINDS, "flat")[index // 7 % 7]
+        found = assess(10**x, smooth(x, kind, rng) + noise(x, rng)[1], cache=cache)
+        alarms += bool(found.transitions)
+    assert alarms <= binom.ppf(0.99, num, ALPHA)
+
+
 def test_flat_noisy_curves_are_not_said_to_change():
     rng = np.random.default_rng(90002)
     num, changed = 200, 0
