@@ -29,13 +29,15 @@ class Record:
         kind: ``start``, ``reading``, ``loss``, ``event``, ``ledger``, ``finish`` …
         time: When it was written, in seconds since 1970.
         data: Its content, as JSON types.
-        segment: Number of the segment it stands in (1 for the first process start).
+        segment: Attempt whose segment it stands in (1 for the first process start).
+        rank: Rank of the process that wrote it.
     """
 
     kind: str
     time: float
     data: dict[str, Any]
     segment: int = 0
+    rank: int = 0
 
 
 def encode(kind: str, time: float, data: Mapping[str, Any]) -> bytes:
@@ -55,13 +57,14 @@ def verified(line: bytes) -> bool:
     return line[:_BODY] == b"%s%08x%s" % (_OPEN, zlib.crc32(body), _CLOSE)
 
 
-def decode(line: bytes, segment: int) -> Record | None:
+def decode(line: bytes, segment: int, rank: int = 0) -> Record | None:
     """Read a line (without its newline); None when its checksum or its shape is wrong."""
     if not verified(line):
         return None
     try:
         fields = json.loads(line)
-        return Record(str(fields["kind"]), float(fields["time"]), dict(fields["data"]), segment)
+        data = dict(fields["data"])
+        return Record(str(fields["kind"]), float(fields["time"]), data, segment, rank)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
