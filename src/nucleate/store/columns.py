@@ -197,6 +197,20 @@ class Readings:
             for block, row, column in self.taken(where):
                 yield block.steps[row], block.reading(row, column)
 
+    def count(self) -> int:
+        """Return how many Readings count."""
+        return sum(
+            len(where[0][0].steps)
+            if len(where) == 1 and where[0][0].ordered
+            else len(self.taken(where))
+            for where in self.places().values()
+        )
+
+    def side_files(self) -> list[str]:
+        """Return the names of the side files that Readings have their items in."""
+        named = (batch.items for block in self._blocks.values() for _, batch in block.batches)
+        return list(dict.fromkeys(name for name in named if isinstance(name, str) and name))
+
     def at(self, metric: str, step: int) -> tuple[Any, str] | None:
         """Return where the items of a Reading are, and its metric; None where it was not taken."""
         best: tuple[Origin, int] | None = None

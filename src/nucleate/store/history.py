@@ -42,6 +42,7 @@ class History:
     def __init__(self) -> None:
         self.readings = Readings()
         self.side: dict[str, str] = {}
+        self.files: dict[str, str] = {}
         self.manifest: Mapping[str, Any] | None = None
         self.ledger: list[LedgerEntry] = []
         self.last: Step | None = None
@@ -171,6 +172,9 @@ class History:
 
     def _take_manifest(self, at: None, record: Record) -> None:
         self.manifest = {**record.data, "manifest": dict(record.data["manifest"])}
+
+    def _take_file(self, at: None, record: Record) -> None:
+        self.files[str(record.data["file"])] = str(record.data["sha256"])
 
     def _take_reading(self, at: Step, record: Record) -> None:
         self.readings.add(_origin(record), codec.batch_of_reading(at, record.data))

@@ -177,6 +177,18 @@ class RunWriter:
         """
         self._side_file(HEADS, "heads", step, pack_heads(table))
 
+    def vouch(self, name: str) -> None:
+        """Record the SHA-256 of a file that belongs to the run, so that damage to it is noticed.
+
+        Args:
+            name: Where it lies, relative to the run folder; it must not change any more.
+        """
+        try:
+            digest = sha256((self.path / name).read_bytes())
+        except OSError as error:
+            raise unwritable(self.path / name, error) from None
+        self._log.append("file", {"file": name, "sha256": digest})
+
     def _side_file(self, folder: str, kind: str, step: Step, content: bytes) -> str:
         """Write a side file that no other attempt, rank or look has; return its name."""
         rank = f"-rank{self.rank}" if self.rank else ""

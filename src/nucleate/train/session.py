@@ -72,6 +72,7 @@ def run(
         for note in workload.suite.notes:
             writer.event(Event(Step(0, 0), "note", note))
         workload.tokenizer.save_pretrained(path / "tokenizer")
+        writer.vouch("tokenizer/tokenizer.json")
         try:
             loop = Loop(recipe, workload, writer, listener=listener, observed=observed)
         except UserError:
