@@ -91,19 +91,15 @@ def examine(path: str | Path) -> Examination:
     if not path.is_dir() or not (segments(path / LOG) or (path / FILE).is_file()):
         read_manifest(path)  # says which of the two it is
     reader, history = LogReader(path / LOG), History()
-    backfilled, farthest, attempt = 0, -1, 0
+    backfilled, farthest = 0, dict[tuple[int, int], int]()
     for record in reader.read():
         history.add(record)
-        if record.segment != attempt:
-            attempt, farthest = record.segment, -1
-        if record.kind in ("reading", "readings", "loss"):
-            step = _step(record.data)
-            if record.kind != "loss" and step < farthest:
-                names = record.data.get("metric")
-                backfilled += len(names) if isinstance(names, list) else 1
-            farthest = max(farthest, step)
-        elif record.kind == "start" and record.data.get("backfill"):
-            farthest = _step(record.data)
+        origin, step = (record.segment, record.rank), _step(record.data)
+        if record.kind in ("reading", "readings") and step < farthest.get(origin, -1):
+            names = record.data.get("metric")
+            backfilled += len(names) if isinstance(names, list) else 1
+        if record.kind in ("reading", "readings", "loss") or record.data.get("backfill"):
+            farthest[origin] = max(farthest.get(origin, -1), step)
     findings = [
         *_manifest(path, history),
         *_segments(path, reader, history),
