@@ -32,3 +32,55 @@ def doctor(
         print_examination(found, done)
     if not found.whole:
         raise typer.Exit(1)
+
+
+def export(
+    run: Run,
+    to: Annotated[
+        Path, typer.Option("--to", metavar="FILE", help="FILE.csv, .parquet, .duckdb or .nc.")
+    ],
+    heads: Annotated[
+        bool, typer.Option("--heads", help="Scores of all heads instead: .csv or .parquet.")
+    ] = False,
+) -> None:
+    """Write the readings of a run as a table: CSV, Parquet, DuckDB or netCDF (xarray)."""
+    from nucleate.core import UserError
+    from nucleate.store import Run as RunFolder
+    from nucleate.store.export import export as write
+
+    opened = RunFolder.open(run)
+    if not heads:
+        write(opened, to)
+    elif to.suffix.lower() in (".csv", ".parquet"):
+        opened.export_heads(to)
+    else:
+        raise UserError("heads go into a table", where=to, expected=".csv or .parquet")
+    typer.echo(to)
+
+
+def import_(
+    source: Annotated[
+        Path, typer.Argument(help="CSV, Parquet, TensorBoard, W&B, MLflow, trackio … (see detect).")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Run folder to write, or a folder of them.")],
+    tokens_per_step: Annotated[
+        float,
+        typer.Option(min=0, metavar="N", help="Tokens of a step (or epoch), if SOURCE has none."),
+    ] = 0.0,
+    metric: Annotated[
+        list[str] | None, typer.Option(metavar="PATTERN", help="Take these metrics: 'eval*'.")
+    ] = None,
+    run: Annotated[
+        list[str] | None, typer.Option(metavar="PATTERN", help="Take these runs: 'seed*'.")
+    ] = None,
+    step: Annotated[
+        str, typer.Option(metavar="COLUMN", help="Column of positions along training.")
+    ] = "",
+) -> None:
+    """Make run folders of curves that another tool kept."""
+    from nucleate.bridges.tables import ColumnChoice, read_book
+    from nucleate.bridges.tables.into_run import import_book
+
+    book = read_book(source, ColumnChoice(step=step), metrics=metric or (), runs=run or ())
+    for folder in import_book(book, out, tokens_per_step=tokens_per_step):
+        typer.echo(folder)
