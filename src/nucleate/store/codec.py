@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleate.core import Decision, Event, LedgerEntry, Level, Mark, Reading, Step
-from nucleate.store.columns import Batch, one_or_all
+from nucleate.core import Decision, Event, LedgerEntry, Mark, Reading, Step
+from nucleate.store.columns import About, Batch, one_or_all
 from nucleate.store.record import number
 
 
@@ -81,36 +81,21 @@ def pack_readings(step: Step, readings: Sequence[Reading], items: str = "") -> d
 
 def batch_of_readings(at: Step, data: Mapping[str, Any]) -> Batch:
     """Read what `pack_readings` made."""
-    metrics = tuple(data["metric"])
-    if len(set(metrics)) != len(metrics) or not all(type(name) is str for name in metrics):
-        raise ValueError("metrics are no names, or one stands twice")
-    chance, unit, level = data["chance"], data["unit"], data["level"]
-    if isinstance(level, list):
-        level = [Level(each) for each in level]
-    items = str(data.get("items", ""))
-    return Batch(at, metrics, data["value"], data["se"], data["n"], chance, unit, level, items)
+    about = About(data["chance"], data["unit"], data["level"], str(data.get("items", "")))
+    return Batch(at, tuple(data["metric"]), data["value"], data["se"], data["n"], about)
 
 
 def batch_of_reading(at: Step, data: Mapping[str, Any]) -> Batch:
     """Read what `pack_reading` made; its items stay packed, as ``{"packed": TEXT}``."""
     items = {"packed": str(data["items"])} if "items" in data else ""
-    return Batch(
-        at,
-        (str(data["metric"]),),
-        [number(data["value"])],
-        number(data["se"]),
-        int(data["n"]),
-        data["chance"],
-        str(data["unit"]),
-        Level(data["level"]),
-        items,
-    )
+    about = About(data["chance"], str(data["unit"]), str(data["level"]), items)
+    return Batch(at, (str(data["metric"]),), [data["value"]], data["se"], data["n"], about)
 
 
 def _plain(value: float) -> float | str | None:
     """Return a number as strict JSON holds it."""
     value = float(value)
-    if math.isfinite(value):
+    if -math.inf < value < math.inf:
         return value
     return None if math.isnan(value) else ("inf" if value > 0 else "-inf")
 

@@ -20,6 +20,9 @@ Origin = tuple[int, int]
 """Attempt, and rank negated: the larger of two is the one that counts."""
 
 
+_LEVELS = frozenset(str(level) for level in Level)
+
+
 class Batch(NamedTuple):
     """Readings taken together at one Step; a column is a list, or one value that all share."""
 
@@ -28,6 +31,12 @@ class Batch(NamedTuple):
     value: list[Any]
     se: Any
     n: Any
+    about: About
+
+
+class About(NamedTuple):
+    """What a batch says beside its numbers; `items` names a side file, or packs them."""
+
     chance: Any
     unit: Any
     level: Any
@@ -43,37 +52,50 @@ class Place(NamedTuple):
 
 
 class Block:
-    """All batches of the same metrics."""
+    """All batches of the same metrics.
+
+    Raises:
+        ValueError: One metric stands twice, or is no name.
+    """
 
     def __init__(self, metrics: tuple[str, ...]) -> None:
+        if len(set(metrics)) != len(metrics) or not all(type(name) is str for name in metrics):
+            raise ValueError("metrics are no names, or one stands twice")
         self.metrics = metrics
         self.steps: list[Step] = []
         self.origins: list[Origin] = []
-        self.batches: list[tuple[int, Batch]] = []
-        self.values: list[Floats] = []
-        self.se: list[Floats] = []
-        self.counts: list[NDArray[np.int64]] = []
+        self.orders: list[int] = []
+        self.abouts: list[About] = []
+        self.values: list[Floats | list[float]] = []
+        self.se: list[Floats | list[float]] = []
+        self.counts: list[NDArray[np.int64] | list[int]] = []
         self.ordered = True
         self._stacked: tuple[int, list[list[float]], list[list[float]], list[list[int]]] | None
         self._stacked = None
 
     def add(self, origin: Origin, order: int, batch: Batch) -> None:
-        """Take in a batch."""
-        size = len(self.metrics)
+        """Take in a batch.
+
+        Raises:
+            ValueError, TypeError: A column is of another length or kind.
+        """
+        size, level = len(self.metrics), batch.about.level
+        if level not in _LEVELS if isinstance(level, str) else not _LEVELS.issuperset(level):
+            raise ValueError(f"no such level: {level}")
         value, se, n = floats(batch.value, size), floats(batch.se, size), _counts(batch.n, size)
-        Level(batch.level if isinstance(batch.level, str) else batch.level[0])
         if self.steps and self.steps[-1].step >= batch.step.step:
             self.ordered = False
         self.steps.append(batch.step)
         self.origins.append(origin)
-        self.batches.append((order, batch._replace(value=[], se=None, n=None)))
+        self.orders.append(order)
+        self.abouts.append(batch.about)
         self.values.append(value)
         self.se.append(se)
         self.counts.append(n)
 
     def keep(self, rows: list[int]) -> None:
         """Keep these rows only."""
-        for name in ("steps", "origins", "batches", "values", "se", "counts"):
+        for name in ("steps", "origins", "orders", "abouts", "values", "se", "counts"):
             column = getattr(self, name)
             setattr(self, name, [column[row] for row in rows])
         self._stacked = None
@@ -94,15 +116,15 @@ class Block:
 
     def reading(self, row: int, column: int) -> Reading:
         """Return a Reading without its items."""
-        batch = self.batches[row][1]
+        about = self.abouts[row]
         return Reading(
             metric=self.metrics[column],
             value=float(self.values[row][column]),
             se=float(self.se[row][column]),
             n=int(self.counts[row][column]),
-            chance=number(pick(batch.chance, column)),
-            unit=str(pick(batch.unit, column)),
-            level=Level(pick(batch.level, column)),
+            chance=number(pick(about.chance, column)),
+            unit=str(pick(about.unit, column)),
+            level=Level(pick(about.level, column)),
         )
 
 
@@ -187,7 +209,7 @@ class Readings:
         best: dict[int, tuple[Origin, int, Place]] = {}
         for block, column in where:
             for row, step in enumerate(block.steps):
-                key = (block.origins[row], block.batches[row][0])
+                key = (block.origins[row], block.orders[row])
                 if step.step not in best or best[step.step][:2] <= key:
                     best[step.step] = (*key, Place(block, row, column))
         return sorted((p for _, _, p in best.values()), key=lambda p: p.block.steps[p.row].tokens)
@@ -208,7 +230,7 @@ class Readings:
 
     def side_files(self) -> list[str]:
         """Return the names of the side files that Readings have their items in."""
-        named = (batch.items for block in self._blocks.values() for _, batch in block.batches)
+        named = (about.items for block in self._blocks.values() for about in block.abouts)
         return list(dict.fromkeys(name for name in named if isinstance(name, str) and name))
 
     def at(self, metric: str, step: int) -> tuple[Any, str] | None:
@@ -219,10 +241,10 @@ class Readings:
             if metric not in block.metrics:
                 continue
             for row, taken in enumerate(block.steps):
-                key = (block.origins[row], block.batches[row][0])
+                key = (block.origins[row], block.orders[row])
                 if taken.step == step and (best is None or best <= key):
                     best = key
-                    items = pick(block.batches[row][1].items, block.metrics.index(metric))
+                    items = pick(block.abouts[row].items, block.metrics.index(metric))
         return None if best is None else (items, metric)
 
 
@@ -231,19 +253,22 @@ def pick(column: Any, at: int) -> Any:
     return column[at] if isinstance(column, list) else column
 
 
-def floats(column: Any, size: int) -> Floats:
+def floats(column: Any, size: int) -> Floats | list[float]:
     """Return a column as numbers, shape ``(size,)``; null is NaN."""
     if not isinstance(column, list):
-        return np.full(size, number(column))
+        value = number(column)
+        return [value] if size == 1 else np.full(size, value)
+    if size == 1 and len(column) == 1:
+        return [number(column[0])]
     found = np.array(column, dtype=np.float64)
     if found.shape != (size,):
         raise ValueError(f"a column of {found.shape} instead of {size}")
     return found
 
 
-def _counts(column: Any, size: int) -> NDArray[np.int64]:
+def _counts(column: Any, size: int) -> NDArray[np.int64] | list[int]:
     if not isinstance(column, list):
-        return np.full(size, int(column), dtype=np.int64)
+        return [int(column)] if size == 1 else np.full(size, int(column), dtype=np.int64)
     found = np.array(column, dtype=np.int64)
     if found.shape != (size,):
         raise ValueError(f"a column of {found.shape} instead of {size}")
@@ -252,4 +277,6 @@ def _counts(column: Any, size: int) -> NDArray[np.int64]:
 
 def one_or_all(column: Sequence[Any]) -> Any:
     """Return a column as a list, or as the one value that all of it has."""
-    return column[0] if len({repr(value) for value in column}) == 1 else list(column)
+    first = column[0]
+    same = all(value is first or value == first for value in column)
+    return first if same and (first != 0 or len(set(map(repr, column))) == 1) else list(column)

@@ -18,6 +18,7 @@ from typing import Any
 _OPEN = b'{"crc":"'
 _CLOSE = b'",'
 _BODY = len(_OPEN) + 8 + len(_CLOSE)
+_decode = json.JSONDecoder().raw_decode
 _encoder = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
@@ -62,9 +63,11 @@ def decode(line: bytes, segment: int, rank: int = 0) -> Record | None:
     if not verified(line):
         return None
     try:
-        fields = json.loads(line)
-        data = dict(fields["data"])
-        return Record(str(fields["kind"]), float(fields["time"]), data, segment, rank)
+        fields, _ = _decode(line.decode("ascii"))
+        kind, time, data = fields["kind"], fields["time"], fields["data"]
+        if type(kind) is str and type(time) is float and type(data) is dict:
+            return Record(kind, time, data, segment, rank)
+        return Record(str(kind), float(time), dict(data), segment, rank)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
