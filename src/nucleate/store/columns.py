@@ -233,8 +233,8 @@ class Readings:
         named = (about.items for block in self._blocks.values() for about in block.abouts)
         return list(dict.fromkeys(name for name in named if isinstance(name, str) and name))
 
-    def at(self, metric: str, step: int) -> tuple[Any, str] | None:
-        """Return where the items of a Reading are, and its metric; None where it was not taken."""
+    def items_at(self, metric: str, step: int) -> Any:
+        """Return where the items of a Reading are; None where it was not taken."""
         best: tuple[Origin, int] | None = None
         items: Any = ""
         for block in self._blocks.values():
@@ -245,7 +245,7 @@ class Readings:
                 if taken.step == step and (best is None or best <= key):
                     best = key
                     items = pick(block.abouts[row].items, block.metrics.index(metric))
-        return None if best is None else (items, metric)
+        return None if best is None else items
 
 
 def pick(column: Any, at: int) -> Any:

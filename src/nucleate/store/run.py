@@ -83,16 +83,15 @@ class Run:
             RunFolderError: The run has no such Reading.
         """
         with self._now() as history:
-            found = history.readings.at(metric, step)
-            side = dict(history.side)
-        if found is None:
+            where = history.readings.items_at(metric, step)
+            digest = history.side.get(where) if isinstance(where, str) else None
+        if where is None:
             raise RunFolderError(f"no reading of {metric} at step {step}", where=self.path)
-        where = found[0]
         if isinstance(where, dict):
             return codec.unpack_items(where["packed"])
         if not where:
             return np.empty(0, np.float32)
-        return read_scores(self.path / ITEMS / Path(where).name, side.get(where), metric)
+        return read_scores(self.path / ITEMS / Path(where).name, digest, metric)
 
     def heads(self) -> HeadHistory:
         """Return what was found out about every attention head, at each Step it was looked at.

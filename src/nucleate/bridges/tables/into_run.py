@@ -98,6 +98,6 @@ def _by_step(
     numbered = len(set(counted)) < len(counted) or counted != sorted(counted)
     out = []
     for number, key in enumerate(ordered, 1):
-        tokens, step, lr = key
-        out.append((Step(number if numbered else step, tokens, lr=lr), placed[key]))
+        tokens, done, lr = key
+        out.append((Step(number if numbered else done, tokens, lr=lr), placed[key]))
     return out, numbered
