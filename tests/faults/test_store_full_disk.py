@@ -22,13 +22,13 @@ resource = pytest.importorskip("resource")
 OFFSETS = 50
 RECIPE = {
     "name": "full",
-    "tokens": 640,
+    "tokens": 384,
     "rows": 2,
     "context": 64,
     "model": {"layers": 1, "width": 16, "heads": 2},
     "schedule": {"warmup_tokens": 256},
-    "probes": {"per_decade": 6, "first_tokens": 256, "cost_cap": 20, "items": 8},
-    "resume_every": 256,
+    "probes": {"per_decade": 6, "first_tokens": 256, "cost_cap": 50, "items": 8},
+    "resume_every": 128,
 }
 
 
@@ -102,7 +102,26 @@ def test_space_again_is_told_in_the_record(tmp_path):
     assert run.losses()[1] == [3.0, 4.0]
     (event,) = run.events()
     assert (event.step.step, event.kind) == (3, "not recorded")
-    assert event.text.startswith("2 could not be stored before this point: ")
+    assert event.text.startswith("2 writes failed before this point: ")
+
+
+def test_numbers_are_kept_where_only_their_items_do_not_fit(tmp_path):
+    from nucleate.core import Reading, RunFolderError, Step
+
+    with RunWriter.create(tmp_path / "run", Manifest("items")) as writer:
+        usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, usual[1]))
+        try:
+            with pytest.raises(
+                RunFolderError, match=r"attempt1-step1\.safetensors: cannot be written"
+            ):
+                writer.readings(Step(1, 1), [Reading("a.nats", 0.5, items=(1.0,) * 1000)])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    run = Run.open(tmp_path / "run")
+    assert run.curves()["a.nats"].values == (0.5,)
+    assert run.items("a.nats", 1).shape == (0,)
+    assert list((tmp_path / "run" / "items").iterdir()) == []
 
 
 def test_a_last_state_that_was_not_saved_is_an_error(recipe, tmp_path, monkeypatch):

@@ -113,7 +113,7 @@ class TolerantWriter:
 
     def _confess(self, step: Step) -> None:
         """Record that something is missing, now that records can be written again."""
-        text = f"{self._missing} could not be stored before this point: {self._why}"
+        text = f"{self._missing} writes failed before this point: {self._why}"
         try:
             self.inner.event(Event(step, GAP, text))
         except RunFolderError:

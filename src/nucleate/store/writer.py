@@ -159,16 +159,22 @@ class RunWriter:
     def readings(self, step: Step, readings: Sequence[Reading]) -> None:
         """Record Readings taken together: all of them are stored, or none.
 
-        Their items go into a side file, which is whole before the Readings that name it. Of
-        several Readings of one metric the last counts.
+        Their items go into a side file, which is whole before the Readings that name it. Where only
+        that file cannot be written, the Readings are stored without items before the error is
+        raised. Of several Readings of one metric the last counts.
         """
         if not readings:
             return
         readings = list({reading.metric: reading for reading in readings}.values())
-        name = ""
+        name, failure = "", None
         if any(len(reading.items) for reading in readings):
-            name = self._side_file(ITEMS, "items", step, pack_scores(readings))
+            try:
+                name = self._side_file(ITEMS, "items", step, pack_scores(readings))
+            except RunFolderError as error:
+                failure = error
         self._log.append("readings", codec.pack_readings(step, readings, name))
+        if failure:
+            raise failure
 
     def heads(self, step: Step, table: HeadTable) -> None:
         """Record what was found out about every head: a side file, then the record that names it.
