@@ -20,6 +20,7 @@ import numpy as np
 from nucleate.core import Event, Reading, Step
 from nucleate.store import LogReader, Manifest, Run, RunWriter
 
+ROOT = Path(__file__).parents[1]
 WRITERS, READERS, BATCH = 8, 4, 10
 EVERY = 0.05
 """Seconds between two looks of a reader."""
@@ -74,7 +75,9 @@ def load(folder: Path, seconds: float, rate: float = 20.0) -> dict[str, Any]:
     base += ["--seconds", str(seconds), "--rate", str(rate)]
     jobs = [["--rank", str(rank)] for rank in range(WRITERS)] + [["--reader"]] * READERS
     running = [
-        subprocess.Popen([*base, *job], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [*base, *job], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+        )
         for job in jobs
     ]
     ends = [process.communicate() for process in running]
