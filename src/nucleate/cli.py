@@ -13,6 +13,7 @@ import typer
 
 from nucleate.bridges.lm_eval.commands import commands as suite_commands
 from nucleate.cli_cost import cost
+from nucleate.cli_figure import figure
 from nucleate.cli_replay import replay
 from nucleate.cli_scan import Interrupted, scan
 from nucleate.cli_study import compare, study
@@ -237,6 +238,7 @@ app.command()(study)
 app.command()(compare)
 app.command()(replay)
 app.command()(cost)
+app.command()(figure)
 
 
 @app.command()
