@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleate.core import Curve, Decision, Event, LedgerEntry, Reading, RunFolderError, Step
+from nucleate.core.display import html
 from nucleate.store import codec
 from nucleate.store.export import write_table
 from nucleate.store.files import is_locked
@@ -182,6 +183,9 @@ class Run:
             UserError: Parquet is asked for, and pyarrow is not installed.
         """
         write_heads(Path(path), self.heads())
+
+    def _repr_html_(self) -> str | None:
+        return html(self)
 
     def _losses(self) -> list[tuple[Step, float, float]]:
         with self._now() as history:

@@ -205,10 +205,10 @@ def _measured(run: Run, found: Analysis) -> str:
 
 def _judged(found: Analysis) -> list[str]:
     """Say by which rule curves were called sharp; nothing where none was long enough to judge."""
-    from nucleate import __version__
     from nucleate.detect import ALPHA, MAX_WIDTH
     from nucleate.detect.family import FALSE_DISCOVERY_RATE
     from nucleate.views.analysis import detector
+    from nucleate.views.cite import installed
 
     judged = [a for a in found.assessments.values() if a.verdict is not Verdict.UNRESOLVED]
     if not judged:
@@ -216,7 +216,7 @@ def _judged(found: Analysis) -> list[str]:
     return [
         f"Each of {_count(len(found.assessments), 'curve', 'curves')} over log10({found.axis}) was "
         f"compared with a smooth trend with autocorrelated noise by the detector of nucleate "
-        f"{__version__} (source {detector()[:12]}). A change was called sharp where p ≤ {ALPHA:g} "
+        f"{installed()} (source {detector()[:12]}). A change was called sharp where p ≤ {ALPHA:g} "
         f"and its 10–90 % width is below {MAX_WIDTH:g} decades, with p adjusted over all curves of "
         f"the run (Benjamini and Yekutieli 2001) to q ≤ {FALSE_DISCOVERY_RATE:g}.",
         "It was called a transition candidate only where an accuracy and its continuous margin "

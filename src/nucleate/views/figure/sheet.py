@@ -7,14 +7,14 @@ is printed at 8 pt whatever the width of the figure.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from markupsafe import Markup, escape
 
 from nucleate.views import svg
-from nucleate.views.figure.style import resolved
+from nucleate.views.figure.style import PAPER, resolved
 
 UNIT = 2.0 / 3.0
 """Points in one user unit."""
@@ -69,10 +69,20 @@ def standalone(sheet: Sheet, width_mm: float) -> str:
         f'viewBox="0 0 {width:.2f} {height:.2f}" font-family="{FONTS}" role="img">'
     )
     text = f"{head}<title>{escape(sheet.title)}</title>{''.join(body)}</svg>"
-    root = ElementTree.fromstring(_ILLEGAL.sub("�", text))
-    _write_out(root, ())
+    return written_out(text, PAPER) + "\n"
+
+
+def written_out(text: str, colours: Mapping[str, str]) -> str:
+    """Return an SVG whose classes have become attributes, so that it needs no style sheet.
+
+    Args:
+        text: One `svg` element.
+        colours: Colours that stand in for those of the light page, by name.
+    """
+    root = ElementTree.fromstring(_ILLEGAL.sub("\ufffd", text))
+    _write_out(root, (), colours)
     ElementTree.register_namespace("", "http://www.w3.org/2000/svg")
-    return ElementTree.tostring(root, encoding="unicode") + "\n"
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def units(width_mm: float) -> float:
@@ -125,15 +135,17 @@ def view_box(drawing: Markup) -> tuple[float, float]:
     return float(found[1]), float(found[2])
 
 
-def _write_out(element: ElementTree.Element, around: Sequence[str]) -> None:
+def _write_out(
+    element: ElementTree.Element, around: Sequence[str], colours: Mapping[str, str]
+) -> None:
     """Replace classes by the attributes they stand for; inner `svg` elements become groups."""
     own = element.get("class", "").split()
     given = {key: value for key, value in element.attrib.items() if key not in _DROPPED}
     element.attrib.clear()
-    element.attrib.update(resolved(own, around) | given)
-    if element.tag.endswith("}svg") and "xmlns" not in element.attrib and around != ():
-        element.tag = element.tag.replace("}svg", "}g")
+    element.attrib.update(resolved(own, around, colours) | given)
+    if element.tag.endswith("svg") and around:
+        element.tag = element.tag.removesuffix("svg") + "g"
         element.attrib.pop("viewBox", None)
-    inside = (*around, *own) if around or own else ("figure",)
+    inside = (*around, *own) or ("figure",)
     for child in element:
-        _write_out(child, inside)
+        _write_out(child, inside, colours)

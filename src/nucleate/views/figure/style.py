@@ -7,7 +7,7 @@ palette and the rules of `report.css` are resolved here once; there is no second
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -44,17 +44,21 @@ class Rule:
         return len(self.within) + len(self.classes)
 
 
-def resolved(classes: Sequence[str], ancestors: Sequence[str]) -> dict[str, str]:
+def resolved(
+    classes: Sequence[str], ancestors: Sequence[str], colours: Mapping[str, str] = PAPER
+) -> dict[str, str]:
     """Return the attributes of an element.
 
     Args:
         classes: Its own classes.
         ancestors: The classes of everything around it.
+        colours: Colours that stand in for those of the light page, by name.
 
     >>> resolved(["line", "lv-syntax"], [])["stroke"]
     '#0069a8'
     """
-    palette, rules = _sheet()
+    light, rules = _sheet()
+    palette = {**light, **colours}
     own, around = set(classes), set(ancestors)
     found: dict[str, str] = {}
     for rule in rules:
@@ -91,7 +95,7 @@ def _sheet() -> tuple[dict[str, str], tuple[Rule, ...]]:
                 compounds = [frozenset(part.split(".")[1:]) for part in parts]
                 within = compounds[0] if len(compounds) == 2 else frozenset[str]()
                 rules.append(Rule(within, compounds[-1], values))
-    return palette | PAPER, tuple(sorted(rules, key=lambda rule: rule.weight))
+    return palette, tuple(sorted(rules, key=lambda rule: rule.weight))
 
 
 def _blocks(css: str) -> Iterator[tuple[str, str]]:
