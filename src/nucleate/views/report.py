@@ -60,7 +60,7 @@ def write_report(run_path: str | Path, out: str | Path | None = None) -> Path:
     page = render_report(run)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, page.encode())
+        write_atomic(path, page.encode("utf-8", "replace"))
     except OSError as error:
         raise RunFolderError("cannot be written", where=path, got=error.strerror) from None
     return path
