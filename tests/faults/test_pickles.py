@@ -203,7 +203,8 @@ def test_nothing_in_the_source_unpickles() -> None:
     allowed = {"observe/scanning/work.py"}  # between a scan and the workers it has started
     risky = re.compile(
         r"pickle\.loads?\(|allow_pickle=True|weights_only=False|joblib\.load|read_pickle"
-        r"|trust_remote_code=True|yaml\.(unsafe_|full_)?load\((?!.*Loader)|(?<![.\w`])(?<!def )(eval|exec)\([^)]"
+        r"|trust_remote_code=True|yaml\.(unsafe_|full_)?load\((?!.*Loader)"
+        r"|(?<![.\w`])(?<!def )(eval|exec)\([^)]"
     )
     root = Path(__file__).parents[2] / "src" / "nucleate"
     found = {
