@@ -103,6 +103,13 @@ class ScheduleSettings(Settings):
     final: float = Field(default=0.0, ge=0, le=1)
 
 
+_SECTIONS: dict[str, dict[str, Any]] = {
+    "model": {"size": "tiny", "tie_embeddings": True},
+    "probes": {"cost_cap": 0.1, "items": 128},
+}
+"""What recipes have where a section, or a part of it, is left out; elsewhere defaults differ."""
+
+
 class Recipe(Settings):
     """Everything that decides a run.
 
@@ -124,10 +131,10 @@ class Recipe(Settings):
 
     name: str = Field(default="run", pattern=r"^[\w .+-]*\w$", max_length=80)
     corpus: Corpus = StoryWorldCorpus()
-    model: ModelSettings = ModelSettings(size="tiny", tie_embeddings=True)
+    model: ModelSettings = ModelSettings(**_SECTIONS["model"])
     optimizer: OptimizerSettings = OptimizerSettings()
     schedule: ScheduleSettings = ScheduleSettings()
-    probes: ProbeSettings = ProbeSettings(cost_cap=0.1, items=128)
+    probes: ProbeSettings = ProbeSettings(**_SECTIONS["probes"])
     tokens: int = Field(default=4_000_000, ge=1, le=10**15)
     rows: int = Field(default=16, ge=1)
     context: int = Field(default=128, ge=16)
@@ -140,6 +147,15 @@ class Recipe(Settings):
     energy: bool = False
     levers: dict[str, AnyLever] = Field(default_factory=dict)
     policy: tuple[Rule, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _partial_sections(cls, given: Any) -> Any:
+        """Let a section that says one thing keep what recipes have for the rest of it."""
+        if not isinstance(given, dict):
+            return given
+        kept = {key: own for key, own in _SECTIONS.items() if isinstance(given.get(key), dict)}
+        return {**given, **{key: {**own, **given[key]} for key, own in kept.items()}}
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
