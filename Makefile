@@ -17,7 +17,7 @@ $(VENV)/.runtime: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime
-	$(PIP) --editable '.[dev,data,parity]'
+	$(PIP) --editable '.[dev,data,parity,ui]'
 	touch $@
 
 demo: $(VENV)/.runtime ## Train a small model and watch it crystallise (5 minutes)

@@ -16,6 +16,7 @@ from nucleate.cli_cost import cost
 from nucleate.cli_replay import replay
 from nucleate.cli_scan import Interrupted, scan
 from nucleate.cli_study import compare, study
+from nucleate.cli_ui import ui
 
 if TYPE_CHECKING:
     from nucleate.train.recipe import Recipe
@@ -237,6 +238,7 @@ app.command()(study)
 app.command()(compare)
 app.command()(replay)
 app.command()(cost)
+app.command()(ui)
 
 
 @app.command()

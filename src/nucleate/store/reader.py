@@ -32,6 +32,11 @@ class LogReader:
         """Lines skipped so far because they are not what was written."""
         return self._damaged + len(self._damaged_ends)
 
+    @property
+    def position(self) -> int:
+        """Bytes read so far, over all segments."""
+        return sum(self._offsets.values())
+
     def read(self) -> Iterator[Record]:
         """Yield the records that are new since the last call, segment by segment."""
         for segment, path in segments(self._folder):
