@@ -110,7 +110,7 @@ def _loss(snapshot: Snapshot) -> tuple[list[str], bool, bool]:
             f"to {number(end, 2)} at the end"
         )
         return [said], False, True
-    return [], False
+    return [], False, False
 
 
 def _events(snapshot: Snapshot) -> list[str]:
