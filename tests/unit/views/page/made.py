@@ -29,6 +29,7 @@ def small_run(
     seed: int = 0,
     recipe: Mapping[str, Any] | None = None,
     notes: str = "",
+    noise: float = 0.0,
 ) -> Path:
     """Write a run: a metric that jumps from .5 to .9 at a step, and a loss that ends where told."""
     manifest = Manifest(
@@ -43,7 +44,7 @@ def small_run(
     with RunWriter.create(path, manifest) as writer:
         for step in range(1, steps + 1):
             writer.loss(at(step), 5.0 - 3.5 * step / steps if step < steps else loss, 1.0)
-            value = 0.5 if step < jump else 0.9
+            value = (0.5 if step < jump else 0.9) + noise * ((step * 7919) % 11 - 5) / 5
             writer.reading(
                 at(step), Reading(metric, value, 0.02, 100, 0.5, "fraction", Level.SYNTAX)
             )
