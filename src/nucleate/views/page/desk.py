@@ -190,7 +190,7 @@ class Desk:
         curves = family_of(snapshot)
         if snapshot.large:
             curves = await self._call("reading", worker.fetch, str(snapshot.path), list(curves), 0)
-        found: Assessments = await self._call("judging", worker.judge_curves, curves)
+        found: Assessments = await self._call("reading", worker.judge_curves, curves)
         return found, None
 
     async def _call(self, pool: str, function: Callable[..., Any], *arguments: object) -> Any:

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from nucleate.views.heads import HeadStory
 
 AGAIN = 1.06
-"""A growing run is judged again when its tokens have grown by this factor: forty times a decade."""
+"""What stands for a level is judged again when the tokens of a growing run have grown by this
+factor: forty times a decade."""
+
+WHOLE = 1.5
+"""A growing run is judged as a whole when its tokens have grown by this factor."""
 
 Assessments = Mapping[str, Assessment]
 Judge = Callable[[Snapshot, bool], Awaitable[tuple[Assessments, "HeadStory | None"]]]
@@ -40,46 +44,64 @@ class Judgement:
 
     Attributes:
         assessments: Its latest verdicts, by metric; empty before the first.
-        heads: What was said of the heads with them.
-        tokens: How much of the run they are about.
+        at: How many tokens of the run the verdict of each metric is about.
+        heads: What was said of the heads when everything was judged.
+        levels: How much of the run was judged when what stands for a level last was.
+        whole: The same of everything; 0 before the first.
         serial: Grows with every new verdict.
-        partial: Whether only the metrics that stand for a level were judged.
-        working: Whether the detector is at it.
-        failed: Why it could not judge, in words; empty when it could.
+        busy: What is being judged: ``levels``, ``all``.
+        failed: Why the detector could not judge, in words; empty when it could.
         course: How the verdict of each metric came to be, oldest first.
     """
 
-    assessments: Assessments = field(default_factory=dict)
+    assessments: dict[str, Assessment] = field(default_factory=dict)
+    at: dict[str, int] = field(default_factory=dict)
     heads: HeadStory | None = None
-    tokens: int = 0
+    levels: int = 0
+    whole: int = 0
     serial: int = 0
-    partial: bool = True
-    working: bool = False
+    busy: set[str] = field(default_factory=set)
     failed: str = ""
     course: dict[str, list[Certainty]] = field(default_factory=dict)
 
-    def take(
-        self, assessments: Assessments, heads: HeadStory | None, tokens: int, *, partial: bool
-    ) -> None:
-        """Take in new verdicts; partial ones never replace whole ones."""
-        if partial and not self.partial and self.assessments:
-            assessments = {**self.assessments, **assessments}
-            partial = False
-        self.assessments, self.tokens, self.partial = assessments, tokens, partial
-        self.heads = heads or self.heads
-        self.serial += 1
-        for metric, found in assessments.items():
-            note(self.course.setdefault(metric, []), found, tokens)
+    @property
+    def tokens(self) -> int:
+        """How much of the run the latest verdict is about; 0 before the first."""
+        return max(self.at.values(), default=0)
 
-    def due(self, snapshot: Snapshot) -> bool:
-        """Tell whether there is more to judge than was judged."""
-        if self.working or self.failed or snapshot.share < 1.0 or not snapshot.num_readings:
-            return False
-        if not self.assessments or (self.partial and not snapshot.large):
-            return True
-        grown = snapshot.last.tokens > AGAIN * max(self.tokens, 1)
-        ended = snapshot.status != "running" and snapshot.last.tokens > self.tokens
-        return grown or ended
+    @property
+    def working(self) -> bool:
+        """Whether the detector is at it."""
+        return bool(self.busy)
+
+    def take(self, news: Assessments, heads: HeadStory | None, tokens: int, *, whole: bool) -> None:
+        """Take in verdicts; older ones that come late never replace newer ones."""
+        for metric, found in news.items():
+            if tokens >= self.at.get(metric, 0):
+                self.assessments[metric], self.at[metric] = found, tokens
+                note(self.course.setdefault(metric, []), found, tokens)
+        if whole:
+            self.whole, self.heads = tokens, heads or self.heads
+        self.levels = max(self.levels, tokens)
+        self.serial += 1
+
+    def wants(self, snapshot: Snapshot) -> list[str]:
+        """Return what is due: ``levels``, ``all``, both or nothing."""
+        if self.failed or snapshot.share < 1.0 or not snapshot.num_readings:
+            return []
+        tokens, running = snapshot.last.tokens, snapshot.status == "running"
+        alone = running or snapshot.large  # else everything is judged, the levels among it
+        levels = not self.assessments or (
+            alone and tokens > (AGAIN * self.levels if running else self.levels)
+        )
+        everything = not self.whole or (
+            tokens >= WHOLE * self.whole if running else tokens > self.whole
+        )
+        heads = snapshot.has_heads and self.heads is None
+        due = ["levels"] if levels else []
+        if not snapshot.large and self.assessments and (everything or heads):
+            due.append("all")
+        return [each for each in due if each not in self.busy]
 
 
 def note(course: list[Certainty], found: Assessment, tokens: int) -> None:
@@ -130,33 +152,29 @@ class Judging:
             self._known[snapshot.key] = found
             kept = await self._kept(snapshot)
             if kept is not None:
-                found.take(kept, None, snapshot.last.tokens, partial=False)
+                found.take(kept, None, snapshot.last.tokens, whole=True)
         judgement = self._known[snapshot.key]
-        heads_due = snapshot.has_heads and judgement.heads is None and not snapshot.large
-        if judgement.due(snapshot) or (
-            heads_due and judgement.assessments and not judgement.working and not judgement.failed
-        ):
-            judgement.working = True
-            task = asyncio.get_running_loop().create_task(self._work(snapshot, judgement))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        self._begin(snapshot, judgement)
         return judgement
 
-    async def _work(self, snapshot: Snapshot, judgement: Judgement) -> None:
-        """Judge first what stands for the levels, then everything."""
+    def _begin(self, snapshot: Snapshot, judgement: Judgement) -> None:
+        for what in judgement.wants(snapshot):
+            judgement.busy.add(what)
+            task = asyncio.get_running_loop().create_task(self._work(snapshot, judgement, what))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, snapshot: Snapshot, judgement: Judgement, what: str) -> None:
         try:
-            if snapshot.large or not judgement.assessments:
-                found, heads = await self._judge(snapshot, True)
-                judgement.take(found, heads, snapshot.last.tokens, partial=True)
-            if not snapshot.large:
-                found, heads = await self._judge(snapshot, False)
-                judgement.take(found, heads, snapshot.last.tokens, partial=False)
+            found, heads = await self._judge(snapshot, what == "levels")
+            judgement.take(found, heads, snapshot.last.tokens, whole=what == "all")
         except asyncio.CancelledError:
             raise
         except Exception as error:  # the page stays up whatever a run makes of the detector
             judgement.failed = f"{type(error).__name__}: {error}"[:200]
         finally:
-            judgement.working = False
+            judgement.busy.discard(what)
+        self._begin(snapshot, judgement)  # after the levels, everything
 
     def close(self) -> None:
         """Stop waiting for work under way."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from nucleate.core import Curve, Step
 from nucleate.core.units import seconds, si, tokens
 from nucleate.views.analysis import Analysis, composed, own_curves
 from nucleate.views.charts import ladder
@@ -21,7 +22,7 @@ from nucleate.views.labels import number
 from nucleate.views.losschart import loss_chart
 from nucleate.views.page.ending import ending
 from nucleate.views.page.evidence import watched
-from nucleate.views.page.judging import Judgement
+from nucleate.views.page.judging import AGAIN, Judgement
 from nucleate.views.page.logtail import last_lines
 from nucleate.views.page.rows import last_written
 from nucleate.views.page.snapshot import Snapshot
@@ -103,13 +104,46 @@ class Part:
 
 
 def analysis_of(snapshot: Snapshot, judgement: Judgement) -> Analysis:
-    """Return what a run shows by what is known of it now."""
+    """Return what a run shows by what is known of it now; see `said_of`."""
+    curves = own_curves(snapshot.curves, snapshot.has_heads)
+    return replace(said_of(snapshot, judgement), curves=curves, last=snapshot.last)
+
+
+def said_of(snapshot: Snapshot, judgement: Judgement) -> Analysis:
+    """Return what was said of a run, with no more of its curves than was known then.
+
+    A verdict that is older than the newest readings is never told of these.
+    """
     curves = own_curves(snapshot.curves, snapshot.has_heads)
     known = {m: found for m, found in judgement.assessments.items() if m in curves}
-    found = composed(snapshot.manifest, snapshot.status, snapshot.last, curves, known)
-    if known:
-        return found
-    return replace(found, story=(_unjudged(snapshot, judgement),))
+    last = snapshot.last
+    if known and last.tokens > AGAIN * judgement.tokens:
+        last = max(
+            (step for m in known for step in curves[m].steps if step.tokens <= judgement.at[m]),
+            key=lambda step: step.tokens,
+            default=Step(0, 0),
+        )
+    cut = {
+        m: _until(curve, judgement.at[m])
+        if m in known and snapshot.last.tokens > AGAIN * judgement.at[m]
+        else curve
+        for m, curve in curves.items()
+    }
+    found = composed(snapshot.manifest, snapshot.status, last, cut, known)
+    return found if known else replace(found, story=(_unjudged(snapshot, judgement),))
+
+
+def _until(curve: Curve, tokens: int) -> Curve:
+    """Return a curve up to a place; all of it where nothing would be left."""
+    count = sum(step.tokens <= tokens for step in curve.steps) or len(curve.steps)
+    return replace(
+        curve,
+        steps=curve.steps[:count],
+        values=curve.values[:count],
+        se=curve.se[:count],
+        counts=curve.counts[:count],
+        positions=curve.positions[:count],
+    )
 
 
 def _unjudged(snapshot: Snapshot, judgement: Judgement) -> str:
@@ -186,7 +220,7 @@ def _macros() -> dict[str, Any]:
 def _values(
     snapshot: Snapshot, judgement: Judgement, found: Analysis, run: Run, now: float
 ) -> dict[str, Any]:
-    rows = verdict_rows(found)
+    rows = verdict_rows(said_of(snapshot, judgement))
     curves = list(found.curves.values())
     domain = token_domain(curves)
     manifest = snapshot.manifest
@@ -260,7 +294,6 @@ def figures(snapshot: Snapshot, found: Analysis) -> list[tuple[str, str]]:
     share = costs(snapshot.ledger).probe_share
     if math.isfinite(share):
         out.append(("spent on probes", f"{share:.1%}"))
-    out.append(("metrics", str(len(own_levels(snapshot)))))
     out.append(("readings", f"{snapshot.num_readings:,}".replace(",", " ")))
     return out
 

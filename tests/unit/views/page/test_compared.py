@@ -68,7 +68,7 @@ def test_changes_tell_not_judged_from_not_sharp(two_methods):
     snapshots, analyses = two_methods
     judgement = Judgement()
     metric = "agreement.attractor.accuracy"
-    judgement.take({metric: Assessment(metric, Verdict.SMOOTH)}, None, 1, partial=False)
+    judgement.take({metric: Assessment(metric, Verdict.SMOOTH)}, None, 30_000, whole=True)
     judged = analysis_of(snapshots[0], judgement)
     ((level, cells),) = compared.changes_table([judged, analyses[1]])
     assert (str(level), cells) == ("syntax", ["nothing sharp", None])

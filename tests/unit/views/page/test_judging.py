@@ -60,35 +60,43 @@ def run(kept, answers, *snapshots):
 
 def test_kept_verdicts_need_no_work():
     found, calls = run({"m": SMOOTH}, [], snapshot(1000, "finished"))
-    assert (found.assessments, found.partial, calls) == ({"m": SMOOTH}, False, [])
+    assert (found.assessments, found.whole, calls) == ({"m": SMOOTH}, 1000, [])
 
 
 def test_the_levels_are_judged_first_then_everything():
     found, calls = run(None, [SMOOTH, step(0.001, 0.01)], snapshot(1000))
     assert calls == [(1000, True), (1000, False)]
     assert found.serial == 2
-    assert not found.partial
+    assert found.whole == 1000
     assert [point.verdict for point in found.course["m"]] == [Verdict.SMOOTH, Verdict.STEP_LIKE]
 
 
 def test_it_judges_again_only_when_the_run_has_grown_enough_or_ended():
-    """6 % more tokens are enough, 5 % are not; the end is always judged once."""
-    answers = [SMOOTH] * 4
+    """6 % more tokens are enough for the levels, 5 % are not; half as many more for everything."""
+    answers = [SMOOTH] * 7
+    tokens = (1000, 1050, 1061, 1500)
     found, calls = run(
-        None, answers, snapshot(1000), snapshot(1050), snapshot(1061), snapshot(1062, "finished")
+        None, answers, *(snapshot(each) for each in tokens), snapshot(1501, "finished")
     )
-    assert calls == [(1000, True), (1000, False), (1061, False), (1062, False)]
-    assert found.tokens == 1062
+    assert calls == [
+        (1000, True),
+        (1000, False),
+        (1061, True),
+        (1500, True),
+        (1500, False),
+        (1501, False),
+    ]
+    assert found.tokens == found.whole == 1501
 
 
 def test_certainty_grows_in_the_course():
     answers = [SMOOTH, SMOOTH, step(0.02, 0.2), step(0.001, 0.01), step(0.0001, 0.002)]
-    found, _ = run(None, answers, *(snapshot(t) for t in (1000, 2000, 4000, 8000)))
+    found, _ = run(None, answers, *(snapshot(t) for t in (1000, 1100, 1200, 1300)))
     course = found.course["m"]
     assert [(point.tokens, point.q) for point in course[1:]] == [
-        (2000, 0.2),
-        (4000, 0.01),
-        (8000, 0.002),
+        (1100, 0.2),
+        (1200, 0.01),
+        (1300, 0.002),
     ]
 
 
@@ -105,7 +113,7 @@ def test_nothing_is_judged_before_the_log_has_been_read():
 def test_a_large_run_is_judged_by_its_levels_alone():
     found, calls = run(None, [SMOOTH], snapshot(1000, large=True), snapshot(1001, large=True))
     assert calls == [(1000, True)]
-    assert found.partial
+    assert found.whole == 0
 
 
 def test_a_detector_that_fails_is_told_and_not_asked_again():
@@ -114,9 +122,19 @@ def test_a_detector_that_fails_is_told_and_not_asked_again():
     assert len(calls) == 1
 
 
-def test_partial_verdicts_never_replace_whole_ones():
+def test_what_comes_late_never_replaces_what_is_newer():
+    """Everything at 10 tokens is still being judged when the levels at 20 come in."""
     judgement = Judgement()
-    judgement.take({"m": SMOOTH, "n": SMOOTH}, None, 10, partial=False)
-    judgement.take({"m": step(0.1, 0.2)}, None, 20, partial=True)
-    assert set(judgement.assessments) == {"m", "n"}
-    assert not judgement.partial
+    judgement.take({"m": step(0.1, 0.2)}, None, 20, whole=False)
+    judgement.take({"m": SMOOTH, "n": SMOOTH}, None, 10, whole=True)
+    assert judgement.assessments == {"m": step(0.1, 0.2), "n": SMOOTH}
+    assert judgement.at == {"m": 20, "n": 10}
+    assert (judgement.whole, judgement.levels, judgement.tokens) == (10, 20, 20)
+    assert [point.tokens for point in judgement.course["m"]] == [20]
+
+
+def test_levels_are_judged_while_everything_still_is():
+    judgement = Judgement(busy={"all"})
+    judgement.take({"m": SMOOTH}, None, 1000, whole=False)
+    assert judgement.wants(snapshot(2000)) == ["levels"]
+    assert judgement.wants(snapshot(2000, "finished")) == []
