@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,9 +48,18 @@ class Look:
 
 
 def be_polite() -> None:
-    """Let training go first; called in each new process."""
+    """Let training go first, and never outlive the server; called in each new process."""
     with suppress(OSError, AttributeError):
         os.nice(10)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
+
+
+def _follow(sentinel: int) -> None:
+    """End this process when the one that started it has ended, however that came."""
+    wait([sentinel])
+    os._exit(0)
 
 
 def look(path: str, seconds: float, buckets: int, primary: Mapping[str, str]) -> Look:

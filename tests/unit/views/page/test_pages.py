@@ -111,7 +111,8 @@ def test_the_detector_works_beside_and_its_verdict_comes_in(tmp_path, browse):
     assert "The detector is looking at these curves" in first
     page = until(lambda: browser.get("/run/a").text, lambda page: "The detector is" not in page)
     assert "95 % interval 29–30k; step-like" in page
-    assert (tmp_path / "a" / "analysis.json").exists()
+    kept = tmp_path / "a" / "analysis.json"
+    until(lambda: browser.get("/live/a").status_code, lambda _: kept.exists())
 
 
 def test_curves_come_by_search_level_and_page(tmp_path, browse):

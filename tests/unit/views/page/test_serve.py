@@ -6,6 +6,8 @@ import re
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +58,38 @@ def test_the_command_prints_an_address_that_opens_the_page_once(shelf):
     again = re.search(r"For another browser: http://127\.0\.0\.1:\d+/\?token=(\S{43})", out)
     assert again
     assert err == ""
+
+
+def test_no_process_outlives_the_server(shelf):
+    """Killed without a chance to tidy up, the server takes its other processes along."""
+    process = command(shelf, "--port", "0")
+    process.stdout.readline()
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    if not children.exists():
+        process.kill()
+        pytest.skip("this system does not list the children of a process")
+
+    def living():
+        return [int(pid) for pid in children.read_text().split()]
+
+    end = time.monotonic() + 60
+    while len(living()) < 2 and time.monotonic() < end:
+        time.sleep(0.1)
+    started = living()
+    assert len(started) >= 2
+    time.sleep(1.0)
+    process.kill()
+    process.communicate()
+    while any(_alive(pid) for pid in started):
+        assert time.monotonic() < end, "a process outlived the server"
+        time.sleep(0.1)
+
+
+def _alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
