@@ -77,6 +77,7 @@ def make_app(
     async def life(app: Starlette) -> AsyncIterator[None]:
         if warm:
             pages.desk.warm()
+            await asyncio.to_thread(sections.prepare)
         yield
         pages.desk.close()
 

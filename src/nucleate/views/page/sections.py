@@ -170,6 +170,17 @@ def parts_of(
     return parts, found
 
 
+def prepare() -> None:
+    """Load what the first drawing needs, before anybody waits for it."""
+    import nucleate.detect
+    import nucleate.detect.online.detector
+    import nucleate.detect.phases  # noqa: F401
+
+    _macros()
+    for name in ("report.html.j2", "heads.html.j2", "page/parts.html.j2", "page/run.html.j2"):
+        _environment().get_template(name)
+
+
 def contents(parts: Sequence[Part]) -> list[tuple[str, str]]:
     """Return id and name of the sections that are there."""
     return [(part.id, NAMES[part.id]) for part in parts if part.id in NAMES and part.html]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,6 +76,9 @@ def serve(
         ws="none",
         timeout_graceful_shutdown=1,
     )
+    if threading.current_thread() is threading.main_thread():
+        # uvicorn hands the signal on when it has tidied up; dying of it would leave semaphores.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         uvicorn.Server(config).run(sockets=[listening])
     except KeyboardInterrupt:
