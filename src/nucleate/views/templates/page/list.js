@@ -6,10 +6,6 @@ export const equipList = () => {
   const search = document.getElementById("q");
   const none = document.getElementById("none");
   const most = Number(list.dataset.most);
-  const count = document.getElementById("count");
-  const bar = document.getElementById("chosen");
-  const button = bar.querySelector("button");
-  const hint = count.textContent;
   const served = search.value;
 
   search.addEventListener("input", () => {
@@ -25,6 +21,11 @@ export const equipList = () => {
     none.textContent = served ? "No run on this list matches; Enter searches all." : "No run matches.";
   });
 
+  const bar = document.getElementById("chosen");
+  if (!bar) return; // one run alone
+  const count = document.getElementById("count");
+  const button = bar.querySelector("button");
+  const hint = count.textContent;
   const choose = () => {
     const ticked = rows.filter((row) => row.querySelector("input").checked);
     for (const row of rows) row.classList.toggle("ticked", ticked.includes(row));
