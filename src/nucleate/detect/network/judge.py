@@ -18,10 +18,10 @@ Array = NDArray[np.float64]
 SIZES = (25, 40, 70, 161)
 """Numbers of readings below which curves are compared with smooth ones of like size."""
 
-KINK_SHARE = 0.3
+KINK_SHARE = 0.5
 """Share of the false claims that kinks may make; steps and cliffs make the rest."""
 
-RAISED = 3.0
+RAISED = 2.0
 """p is raised by this factor: curves of other makes than the network was shown look sharp to it
 more often (`benchmarks.detect.abroad`)."""
 
