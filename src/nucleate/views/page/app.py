@@ -81,7 +81,7 @@ def make_app(
         yield
         pages.desk.close()
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", pages.runs),
             Route("/compare", pages.compare),
@@ -94,6 +94,8 @@ def make_app(
         exception_handlers={HTTPException: pages.missing, RunFolderError: pages.unreadable},
         lifespan=life,
     )
+    app.state.pages = pages
+    return app
 
 
 class Pages:

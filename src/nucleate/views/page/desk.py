@@ -7,7 +7,7 @@ import multiprocessing
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from nucleate.core import Curve, Step
 from nucleate.store import Run
 from nucleate.store.files import is_locked
+from nucleate.store.manifest import FILE
 from nucleate.store.writer import LOCK
 from nucleate.views.analysis import CACHE, fingerprint, own_curves, read_cache
 from nucleate.views.page import worker
@@ -38,9 +39,10 @@ OPEN = 64
 
 @dataclass
 class Opened:
-    """One run that is being looked at."""
+    """One run that is being looked at; `mark` tells it from another of its name."""
 
     run: Run
+    mark: tuple[int, int]
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     snapshot: Snapshot | None = None
     sketch: ColumnHistory | None = None
@@ -109,6 +111,8 @@ class Desk:
         fetched: dict[str, Curve] = await self._call(
             "reading", worker.fetch, str(snapshot.path), missing, BUCKETS
         )
+        if not fetched and opened is not None:  # that process has let go of this log
+            opened.snapshot = None
         return there | fetched
 
     def close(self) -> None:
@@ -125,9 +129,11 @@ class Desk:
         self._pools.clear()
 
     async def _open(self, place: Place) -> Opened:
+        mark = await asyncio.to_thread(_mark, place.path)
         opened = self._opened.get(place.key)
-        if opened is None:
-            opened = Opened(await asyncio.to_thread(Run.open, place.path))
+        if opened is None or opened.mark != mark:
+            self.judging.forget(place.key)
+            opened = Opened(await asyncio.to_thread(Run.open, place.path), mark)
             self._opened[place.key] = opened
             while len(self._opened) > OPEN:
                 self._opened.popitem(last=False)
@@ -195,7 +201,13 @@ class Desk:
 
     async def _call(self, pool: str, function: Callable[..., Any], *arguments: object) -> Any:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool(pool), function, *arguments)
+        used = self._pool(pool)
+        try:
+            return await loop.run_in_executor(used, function, *arguments)
+        except BrokenExecutor:  # killed, by an out-of-memory killer perhaps: once more
+            if self._pools.get(pool) is used:
+                del self._pools[pool]
+            return await loop.run_in_executor(self._pool(pool), function, *arguments)
 
     def _pool(self, name: str) -> ProcessPoolExecutor:
         if name not in self._pools:
@@ -203,6 +215,15 @@ class Desk:
                 1, mp_context=multiprocessing.get_context("spawn"), initializer=worker.be_polite
             )
         return self._pools[name]
+
+
+def _mark(path: Path) -> tuple[int, int]:
+    """Return what tells a run folder from another that takes its place."""
+    try:
+        found = (path / FILE).stat()
+    except OSError:
+        return 0, 0
+    return found.st_ino, found.st_mtime_ns
 
 
 def _stamp(path: Path) -> str:

@@ -176,6 +176,10 @@ class Judging:
             judgement.busy.discard(what)
         self._begin(snapshot, judgement)  # after the levels, everything
 
+    def forget(self, key: str) -> None:
+        """Forget what was said of a run: another has taken its name."""
+        self._known.pop(key, None)
+
     def close(self) -> None:
         """Stop waiting for work under way."""
         for task in tuple(self._tasks):

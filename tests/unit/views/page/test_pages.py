@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import signal
 import time
 
 import numpy as np
@@ -181,6 +184,30 @@ def test_a_damaged_folder_has_a_page_that_says_so(tmp_path, browse):
     answer = browser.get("/run/a")
     assert answer.status_code == 200
     assert "run.json is damaged; restore run.json from a copy" in answer.text
+
+
+def test_a_run_that_takes_the_place_of_another_is_read_anew(tmp_path, browse):
+    small_run(tmp_path / "a", name="the first")
+    browser = browse(tmp_path)
+    assert "the first" in browser.get("/run/a").text
+    shutil.rmtree(tmp_path / "a")
+    assert browser.get("/run/a").status_code == 404
+    small_run(tmp_path / "a", name="the second", steps=7, jump=3)
+    page = browser.get("/run/a").text
+    assert "<h1>the second</h1>" in page
+    assert "7k" in page
+    assert "30k" not in page
+
+
+def test_a_process_that_was_killed_is_started_again(tmp_path, browse):
+    """Somebody kills the process that judges the levels: the verdict comes all the same."""
+    small_run(tmp_path / "a", steps=60, jump=30, noise=0.02)
+    browser = browse(tmp_path)
+    desk = browser.app.state.pages.desk
+    victim = desk._pool("reading").submit(os.getpid).result()
+    os.kill(victim, signal.SIGKILL)
+    page = until(lambda: browser.get("/run/a").text, lambda page: "step-like" in page)
+    assert "could not judge" not in page
 
 
 def test_an_unknown_run_is_not_there(inside):
