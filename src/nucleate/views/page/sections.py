@@ -305,7 +305,8 @@ def figures(snapshot: Snapshot, found: Analysis) -> list[tuple[str, str]]:
     share = costs(snapshot.ledger).probe_share
     if math.isfinite(share):
         out.append(("spent on probes", f"{share:.1%}"))
-    out.append(("readings", f"{snapshot.num_readings:,}".replace(",", " ")))
+    name = "readings" if snapshot.share >= 1.0 else "readings, sampled"
+    out.append((name, f"{snapshot.num_readings:,}".replace(",", " ")))
     return out
 
 

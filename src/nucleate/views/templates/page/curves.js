@@ -21,9 +21,8 @@ export const equipCurves = () => {
       if (mine !== asked || !answer.ok) return;
       const holder = document.createElement("div");
       holder.innerHTML = text; // made by the server's templates, where every text is escaped
-      if (fresh) panels.replaceChildren();
       const added = [...holder.children];
-      panels.append(...added);
+      if (fresh) panels.replaceChildren(...added); else panels.append(...added);
       for (const each of added) each.dispatchEvent(new CustomEvent("nucleate:drawn", { bubbles: true }));
       next = answer.headers.get("x-next") || "";
       more.hidden = !next;
@@ -46,6 +45,11 @@ export const equipCurves = () => {
   });
   level.addEventListener("change", () => load(true));
   more.addEventListener("click", () => load(false));
+
+  // Drawn from samples, or before the verdicts came: once more, unless one has gone further down.
+  document.addEventListener("nucleate:settled", () => {
+    if (section.isConnected && panels.children.length && panels.children.length <= 24) load(true);
+  });
 
   const near = new IntersectionObserver((entries) => {
     if (entries.some((entry) => entry.isIntersecting)) { near.disconnect(); load(true); }

@@ -37,6 +37,8 @@ const listSections = (contents) => {
   }));
 };
 
+let busy = false;
+
 const take = (answer) => {
   document.body.dataset.version = answer.version;
   const state = document.getElementById("state");
@@ -53,6 +55,8 @@ const take = (answer) => {
   for (const part of answer.parts) replace(part);
   if (anchor && window.scrollY > 0) window.scrollBy(0, anchor.getBoundingClientRect().top - before);
   listSections(answer.contents);
+  if (busy && !answer.busy) document.dispatchEvent(new Event("nucleate:settled"));
+  busy = answer.busy;
 };
 
 export const follow = () => {
