@@ -68,7 +68,10 @@ def served(root: Path, **options: Any) -> Iterator[str]:
 
     listening = socket.create_server(("127.0.0.1", 0))
     app = make_app(root, Doors(given=TOKEN), **options)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False))
+    config = uvicorn.Config(
+        app, log_level="critical", access_log=False, timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:

@@ -37,7 +37,7 @@ const listSections = (contents) => {
   }));
 };
 
-let busy = false;
+let busy = Boolean(document.getElementById("news")?.textContent); // as the page was drawn
 
 const take = (answer) => {
   document.body.dataset.version = answer.version;
