@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nucleate.core import Level, RecipeError
+from nucleate.core import Level, RecipeError, UserError
 from nucleate.corpora.ngrams import NgramModel
 from nucleate.corpora.storyworld import (
     Mixture,
@@ -104,6 +104,12 @@ def story_suite(
     """
     items = make_items(world, mixture, split, stories=stories)
     ids, eos = tokenizer.get_vocab(), tokenizer.eos_token_id
+    if eos is None:
+        raise UserError(
+            "the tokenizer has no token that ends a text",
+            expected="eos_token in tokenizer_config.json",
+            fix="copy the tokenizer again",
+        )
     sample = StoryShards(world, mixture, ids, eos, seed=_HELD_OUT_SEED)
     corpus = np.concatenate([sample.shard(i) for i in range(_NGRAM_SHARDS)])
     shard = sample.shard(_NGRAM_SHARDS + _HELD_OUT_SHARD.get(split, 0))

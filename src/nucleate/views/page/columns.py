@@ -1,107 +1,20 @@
-"""A large log as columns: a history whose readings stand in arrays, read a slice at a time.
-
-`Run` keeps an object for each Reading, which a log of millions cannot afford. The rules of
-`store.history` hold here too: what a later attempt did again replaces what it repeats.
-"""
+"""A large log, read a slice at a time, and what samples of it say before that."""
 
 from __future__ import annotations
 
 import math
 import time
-from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from nucleate.core import Curve, Level, Step
 from nucleate.store import LogReader, Record
 from nucleate.store.history import History
 from nucleate.store.log import segments
-from nucleate.store.record import decode, number
+from nucleate.store.record import decode
 from nucleate.store.writer import LOG
 
 SAMPLES, SAMPLE = 40, 1 << 17
 """Places of a log that a preview reads, and bytes at each."""
-
-
-class Column:
-    """The readings of one metric: optimiser steps, values, standard errors."""
-
-    def __init__(self, data: Mapping[str, Any]) -> None:
-        self.level = Level(data["level"])
-        self.unit = str(data["unit"])
-        self.chance = number(data["chance"])
-        self.steps, self.values, self.errors = array("q"), array("d"), array("d")
-        self.count = 0
-
-    def add(self, step: int, data: Mapping[str, Any]) -> None:
-        """Append one reading."""
-        value, error = number(data["value"]), number(data["se"])
-        self.steps.append(step)
-        self.values.append(value)
-        self.errors.append(error)
-        self.count = int(data["n"])
-
-    def forget_beyond(self, step: int) -> None:
-        """Leave out readings that a resumed attempt does again."""
-        keep = np.frombuffer(self.steps, dtype=np.int64) <= step
-        for name in ("steps", "values", "errors"):
-            own = getattr(self, name)
-            left = array(own.typecode)
-            left.frombytes(np.frombuffer(own, dtype=own.typecode)[keep].tobytes())
-            setattr(self, name, left)
-
-    def __len__(self) -> int:
-        return len(self.steps)
-
-
-class ColumnHistory(History):
-    """What holds after a series of records, with readings in columns."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.columns: dict[str, Column] = {}
-        self.places: dict[int, Step] = {}
-
-    def _forget_beyond(self, step: int) -> None:
-        super()._forget_beyond(step)
-        for column in self.columns.values():
-            column.forget_beyond(step)
-        self.columns = {name: column for name, column in self.columns.items() if len(column)}
-        self.places = {key: place for key, place in self.places.items() if key <= step}
-
-    def _take_reading(self, at: Step, data: Mapping[str, Any]) -> None:
-        metric = data["metric"]
-        column = self.columns.get(metric)
-        if column is None:
-            column = self.columns.setdefault(str(metric), Column(data))
-        column.add(at.step, data)
-        self.places[at.step] = at
-
-    def curve(self, metric: str) -> Curve:
-        """Return the Curve of a metric; where a step was read twice, the later reading holds.
-
-        Raises:
-            KeyError: Nothing of that name was read.
-        """
-        column = self.columns[metric]
-        steps = np.frombuffer(column.steps, dtype=np.int64)
-        order = np.argsort(steps, kind="stable")
-        last = np.append(np.diff(steps[order]) != 0, True)
-        at = order[last]
-        places = tuple(self.places[step] for step in steps[at].tolist())
-        return Curve(
-            metric=metric,
-            level=column.level,
-            unit=column.unit,
-            chance=column.chance,
-            steps=places,
-            values=tuple(np.frombuffer(column.values)[at].tolist()),
-            se=tuple(np.frombuffer(column.errors)[at].tolist()),
-            counts=(column.count,) * len(places) if column.count else (),
-        )
 
 
 class ColumnReader:
@@ -113,7 +26,7 @@ class ColumnReader:
 
     def __init__(self, run: Path) -> None:
         self._folder = run / LOG
-        self.history = ColumnHistory()
+        self.history = History()
         self._log = LogReader(self._folder)
         self._records: Iterator[Record] | None = None
         self._read = 0
@@ -145,7 +58,7 @@ class ColumnReader:
 def log_size(run: Path) -> int:
     """Return the bytes of a run's log."""
     total = 0
-    for _, path in segments(run / LOG):
+    for _, _, path in segments(run / LOG):
         try:
             total += path.stat().st_size
         except OSError:
@@ -153,20 +66,22 @@ def log_size(run: Path) -> int:
     return total
 
 
-def preview(run: Path) -> ColumnHistory:
+def preview(run: Path) -> History:
     """Return what samples of a large log say: its beginning, its end and places between.
 
     Places lie evenly over the logarithm of the position in the last segment and evenly over the
     position, in turn, so that both axes are covered; a few tenths of a second for any size.
     """
-    history = ColumnHistory()
+    history = History()
     found = segments(run / LOG)
-    for segment, path in found[:-1][-3:]:  # where earlier attempts began; their end is superseded
-        for record in _records_at(path, segment, 0):
+    for segment, rank, path in found[:-1][
+        -3:
+    ]:  # where earlier attempts began; their end is superseded
+        for record in _records_at(path, (segment, rank), 0):
             history.add(record)
-    for segment, path in found[-1:]:
+    for segment, rank, path in found[-1:]:
         for offset in _offsets(path.stat().st_size):
-            for record in _records_at(path, segment, offset):
+            for record in _records_at(path, (segment, rank), offset):
                 history.add(record)
     return history
 
@@ -185,13 +100,13 @@ def _offsets(size: int) -> list[int]:
     return offsets
 
 
-def _records_at(path: Path, segment: int, offset: int) -> Iterator[Record]:
+def _records_at(path: Path, origin: tuple[int, int], offset: int) -> Iterator[Record]:
     """Yield the whole records in one sample of a segment."""
     with path.open("rb") as file:
         file.seek(offset)
         content = file.read(SAMPLE)
     lines = content.split(b"\n")[1 if offset else 0 : -1]
     for line in lines:
-        record = decode(line, segment)
+        record = decode(line, *origin)
         if record:
             yield record

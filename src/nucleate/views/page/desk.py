@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from nucleate.core import Curve, Step
 from nucleate.store import Run
 from nucleate.store.files import is_locked
+from nucleate.store.history import History
 from nucleate.store.manifest import FILE
 from nucleate.store.writer import LOCK
 from nucleate.views.analysis import CACHE, fingerprint, own_curves, read_cache
 from nucleate.views.page import worker
-from nucleate.views.page.columns import ColumnHistory, log_size, preview
+from nucleate.views.page.columns import log_size, preview
 from nucleate.views.page.judging import Assessments, Judging, family_of
 from nucleate.views.page.shelf import Place, Shelf
 from nucleate.views.page.snapshot import BUCKETS, Snapshot, snapshot_of
@@ -45,7 +46,7 @@ class Opened:
     mark: tuple[int, int]
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     snapshot: Snapshot | None = None
-    sketch: ColumnHistory | None = None
+    sketch: History | None = None
     following: asyncio.Task[None] | None = None
 
 
@@ -141,7 +142,7 @@ class Desk:
         return opened
 
     async def _preview(self, place: Place, opened: Opened, stamp: str) -> None:
-        def read() -> tuple[ColumnHistory, worker.Look]:
+        def read() -> tuple[History, worker.Look]:
             history = preview(place.path)
             return history, worker.look_at(history, 0.0, BUCKETS, opened.run.manifest.primary)
 

@@ -37,7 +37,7 @@ def last_lines(run: Path, most: int = 40, size: int = BYTES) -> list[Line]:
         size: Bytes that are read from the end at most.
     """
     lines: list[Line] = []
-    for segment, path in reversed(segments(run / LOG)):
+    for segment, rank, path in reversed(segments(run / LOG)):
         try:
             with path.open("rb") as file:
                 end = file.seek(0, 2)
@@ -48,7 +48,7 @@ def last_lines(run: Path, most: int = 40, size: int = BYTES) -> list[Line]:
             continue
         parts = content.split(b"\n")[1 if begin else 0 : -1]
         for part in reversed(parts):
-            record = decode(part, segment)
+            record = decode(part, segment, rank)
             if record is None:
                 continue
             at = record.data.get("at")

@@ -141,7 +141,7 @@ def _last_lines(run: Path, size: int) -> tuple[list[bytes], int, float]:
     found = segments(run / LOG)
     if not found:
         return [], 0, 0.0
-    segment, path = found[-1]
+    segment, _, path = max(found, key=lambda each: (each.attempt, -each.rank))
     try:
         with path.open("rb") as file:
             end = file.seek(0, 2)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from nucleate.core import Assessment, Curve, Decision, Event, LedgerEntry, Step, companion
 from nucleate.store import Attempt
+from nucleate.store.history import History
 from nucleate.views.analysis import primary_metrics
-from nucleate.views.page.columns import ColumnHistory, ColumnReader, log_size
+from nucleate.views.page.columns import ColumnReader, log_size
 from nucleate.views.page.thin import thinned
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def look(path: str, seconds: float, buckets: int, primary: Mapping[str, str]) ->
 
 
 def look_at(
-    history: ColumnHistory,
+    history: History,
     share: float,
     buckets: int,
     primary: Mapping[str, str],
@@ -90,14 +91,15 @@ def look_at(
     """Return what a history says, with the curves that stand for a level."""
     from nucleate.views.page.snapshot import losses_of
 
-    names = tuple(sorted(history.columns))
+    levels = history.readings.levels()
+    names = tuple(levels)
     chosen = _primary(history, names, primary)
     steps, losses = losses_of(history)
     return Look(
         share=share,
-        num_readings=sum(len(column) for column in history.columns.values()),
-        levels={name: str(history.columns[name].level) for name in names},
-        primary={name: thinned(history.curve(name), buckets) for name in chosen},
+        num_readings=history.readings.count(),
+        levels={name: str(level) for name, level in levels.items()},
+        primary={name: thinned(history.readings.curve(name), buckets) for name in chosen},
         steps=tuple(steps),
         losses=tuple(losses),
         ledger=tuple(history.ledger),
@@ -119,9 +121,10 @@ def fetch(path: str, metrics: Sequence[str], buckets: int) -> dict[str, Curve]:
     return curves_of(reader.history, metrics, buckets)
 
 
-def curves_of(history: ColumnHistory, metrics: Sequence[str], buckets: int) -> dict[str, Curve]:
+def curves_of(history: History, metrics: Sequence[str], buckets: int) -> dict[str, Curve]:
     """Return thinned curves of a history; 0 buckets leave them whole."""
-    found = {name: history.curve(name) for name in metrics if name in history.columns}
+    known = set(history.readings.metrics())
+    found = {name: history.readings.curve(name) for name in metrics if name in known}
     return {name: thinned(curve, buckets) if buckets else curve for name, curve in found.items()}
 
 
@@ -150,22 +153,20 @@ def with_companions(metrics: Sequence[str], known: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*metrics, *others]))
 
 
-def _primary(history: ColumnHistory, names: Sequence[str], chosen: Mapping[str, str]) -> list[str]:
+def _primary(history: History, names: Sequence[str], chosen: Mapping[str, str]) -> list[str]:
     """Return the metrics that stand for the levels, and their companions."""
-    sketch = {name: history.curve(name) for name in _candidates(history, names, chosen)}
+    sketch = {name: history.readings.curve(name) for name in _candidates(history, names, chosen)}
     return with_companions(list(primary_metrics(sketch, chosen).values()), names)
 
 
-def _candidates(
-    history: ColumnHistory, names: Sequence[str], chosen: Mapping[str, str]
-) -> list[str]:
+def _candidates(history: History, names: Sequence[str], chosen: Mapping[str, str]) -> list[str]:
     """Return metrics among which the primary ones are found without building every curve."""
     wanted = tuple(chosen.values())
     named = [n for n in names if n in wanted or n.rpartition(".")[0] in wanted]
     if named:
         return named
+    levels = history.readings.levels()
     first: dict[tuple[str, bool], str] = {}
     for name in names:
-        column = history.columns[name]
-        first.setdefault((str(column.level), name.endswith(".accuracy")), name)
+        first.setdefault((str(levels[name]), name.endswith(".accuracy")), name)
     return sorted(first.values())

@@ -78,4 +78,14 @@
   equipAll(document);
   // The live page replaces drawings; it says where.
   document.addEventListener("nucleate:drawn", (event) => equipAll(event.target));
+
+  document.querySelectorAll("button[data-copy]").forEach((button) => {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const text = document.getElementById(button.dataset.copy);
+      window.getSelection().selectAllChildren(text);
+      try { await navigator.clipboard.writeText(text.textContent); button.textContent = "Copied"; }
+      catch { button.textContent = "Selected"; }
+    });
+  });
 })();

@@ -18,9 +18,9 @@ def metric(name: str, value: float, **more) -> Reading:
 
 def same_curves(run: Run, reader: ColumnReader) -> None:
     curves = run.curves()
-    assert set(reader.history.columns) == set(curves)
+    assert set(reader.history.readings.metrics()) == set(curves)
     for name, curve in curves.items():
-        own = reader.history.curve(name)
+        own = reader.history.readings.curve(name)
         for field in dataclasses.fields(curve):
             left, right = getattr(own, field.name), getattr(curve, field.name)
             if field.name in ("values", "se"):
@@ -54,10 +54,10 @@ def test_what_was_done_again_replaces_what_it_repeats(tmp_path):
         writer.reading(at(7), metric("a.b.accuracy", 0.99))
     reader = ColumnReader(path)
     reader.advance(60.0)
-    curve = reader.history.curve("a.b.accuracy")
+    curve = reader.history.readings.curve("a.b.accuracy")
     assert [step.step for step in curve.steps] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert curve.values == (0.1, 0.2, 0.3, 0.4, 0.55, 0.56, 0.99, 0.58)
-    assert list(reader.history.columns) == ["a.b.accuracy"]
+    assert list(reader.history.readings.metrics()) == ["a.b.accuracy"]
     same_curves(Run.open(path), reader)
 
 
@@ -68,18 +68,18 @@ def test_it_reads_in_slices_and_goes_on_where_it_stopped(tmp_path):
     while not reader.advance(0.0):
         slices += 1
     assert slices > 1
-    assert len(reader.history.columns["agreement.attractor.accuracy"]) == 600
+    assert len(reader.history.readings.curve("agreement.attractor.accuracy").steps) == 600
     with RunWriter.resume(path, at(600)) as writer:
         writer.reading(at(601), metric("agreement.attractor.accuracy", 0.9))
     assert reader.advance(60.0)
-    assert len(reader.history.columns["agreement.attractor.accuracy"]) == 601
+    assert len(reader.history.readings.curve("agreement.attractor.accuracy").steps) == 601
 
 
 def test_a_preview_reads_samples_from_beginning_to_end(tmp_path, monkeypatch):
     path = small_run(tmp_path / "run", steps=3_000, jump=1_500)
     monkeypatch.setattr(columns, "SAMPLE", 4_096)
     found = preview(path)
-    curve = found.curve("agreement.attractor.accuracy")
+    curve = found.readings.curve("agreement.attractor.accuracy")
     assert curve.steps[0].step == 1
     assert curve.steps[-1].step == 3_000
     assert 100 < len(curve.steps) < 800
@@ -92,7 +92,7 @@ def test_a_preview_reads_samples_from_beginning_to_end(tmp_path, monkeypatch):
 
 def test_a_small_log_is_its_own_preview(tmp_path):
     path = small_run(tmp_path / "run", steps=12)
-    curve = preview(path).curve("agreement.attractor.accuracy")
+    curve = preview(path).readings.curve("agreement.attractor.accuracy")
     assert [step.step for step in curve.steps] == list(range(1, 13))
 
 
@@ -106,7 +106,7 @@ def test_damage_is_counted(tmp_path):
     reader.advance(60.0)
     assert reader.damaged == 1
     with pytest.raises(KeyError):
-        reader.history.curve("nothing")
+        reader.history.readings.curve("nothing")
 
 
 def test_the_first_step_may_lie_at_zero_tokens(tmp_path):
