@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from nucleate.detect import atoms
 from nucleate.detect.atoms import Form
-from nucleate.detect.likelihood import Grid, Whitening
+from nucleate.detect.likelihood import Grid
+from nucleate.detect.whitening import Whitening
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from nucleate.detect.atoms import compared_forms
 from nucleate.detect.covariance import LENGTHS, RATIOS, trend_covariance
-from nucleate.detect.likelihood import line, whiten
 from nucleate.detect.profile import DROP, Candidates, Location, compare, summarise
 from nucleate.detect.series import Dense
+from nucleate.detect.whitening import line, whiten
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]

@@ -8,9 +8,9 @@ import pytest
 from nucleate.core import Kind, Verdict
 from nucleate.detect import assess, transitions
 from nucleate.detect.covariance import noise_covariance, trend_covariance
-from nucleate.detect.likelihood import line, whiten
 from nucleate.detect.lr import schedule_shapes, warm_up
 from nucleate.detect.refine import averaged_noise
+from nucleate.detect.whitening import line, whiten
 
 
 def test_restricted_likelihood_equals_its_definition(rng):
