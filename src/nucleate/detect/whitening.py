@@ -1,4 +1,4 @@
-"""One setting of the smooth null: readings become noise of unit variance, the straight line is gone.
+"""One setting of the smooth null: readings become noise of unit variance, the straight line goes.
 
 Legend: n readings, m = n − 2 degrees of freedom, d atoms, k known shapes.
 """
