@@ -6,6 +6,7 @@ Shape legend: L layers, H heads.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -79,6 +80,21 @@ class HeadScores:
 def label(layer: int, head: int) -> str:
     """Return how a head is called: ``L0H3``."""
     return f"L{layer}H{head}"
+
+
+def unlabel(name: str) -> tuple[int, int]:
+    """Return layer and number of the head that is called ``L0H3``.
+
+    Raises:
+        ValueError: No head is called that.
+
+    >>> unlabel("L2H10")
+    (2, 10)
+    """
+    found = re.fullmatch(r"L(\d+)H(\d+)", name)
+    if found is None:
+        raise ValueError(f"{name!r} is no head; expected layer and number, as in L2H1")
+    return int(found[1]), int(found[2])
 
 
 @dataclass(frozen=True, slots=True)
