@@ -116,7 +116,7 @@ def roles_of(model: Any, items: HeadItems, rule: Rule | None = None) -> list[Rol
 
 
 def _cost(items: HeadItems) -> int:
-    return (3 + items.sweep) * items.forward_tokens
+    return (3 + items.sweep) * items.forward_tokens + items.example_tokens
 
 
 @probe(name="roles", level=Level.MECHANISM, unit="heads", cost=_cost)
