@@ -68,6 +68,22 @@ class HeadHistory:
         """Return which heads had a role at each Step, the highest score first."""
         return tuple(table.holders(role) for table in self.tables)
 
+    def to_xarray(self) -> Any:
+        """Return everything as an `xarray.Dataset` of step × layer × head.
+
+        A variable for each score (attributes ``unit``, ``chance``, ``n``), ``NAME.se`` for its
+        standard errors, and ``role.ROLE`` (boolean) for each role; tokens are a coordinate of step.
+
+        Raises:
+            UserError: xarray is not installed.
+
+        Example:
+            >>> Run.open("runs/a").heads().to_xarray()["induction"].max("head")  # doctest: +SKIP
+        """
+        from nucleate.store.headgrid import dataset_of_heads
+
+        return dataset_of_heads(self)
+
     def _stacked(self, name: str, field: str) -> Floats:
         if name not in self.names:
             raise KeyError(f"no score of heads is called {name!r}; there: {', '.join(self.names)}")
