@@ -75,6 +75,8 @@ class Recorder:
             self._share += 1 / len(self._suite.parts)
             for reading in answer.readings:
                 self._writer.reading(member.step, reading)
+            if answer.heads is not None:
+                self._writer.heads(member.step, answer.heads)
             self._writer.scored(member.step, member.name, answer.part, failed=bool(answer.error))
             if answer.error:
                 self._failed(member.step, answer.part, answer.error)
