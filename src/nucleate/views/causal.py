@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 EVENTS = {"off_chance": "off chance", "halfway": "halfway"}
-ASKED = {"all heads": "with all heads", "held out": "held out here too"}
+ASKED = {"all heads": "all heads", "held out": "held out"}
 
 Row = tuple[str, ...]
 
-SEED_HEADER: Row = ("seed", "arm", "held out", "asked", "off chance", "halfway", "detector", "ends")
-DELAY_HEADER: Row = ("from", "to", "asked", "event", "decades", "95 %", "seeds", "p")
+SEED_HEADER: Row = ("seed", "arm", "asked", "off chance", "halfway", "detector", "ends")
+DELAY_HEADER: Row = ("arms", "asked", "event", "decades", "95 %", "late/early/?", "p")
 
 
 def print_causal(found: Mapping[str, Any], console: Console | None = None) -> None:
@@ -46,31 +46,36 @@ def seed_rows(found: Mapping[str, Any]) -> Iterator[Row]:
     """Yield a row for each seed, arm and way of asking, with the columns of `SEED_HEADER`."""
     for seed in found["seeds"]:
         for name, arm in seed["arms"].items():
-            heads = ", ".join(arm["heads"]) or "none"
-            since = f"{heads} from {tokens(seed['start'])}" if arm["heads"] else heads
             for asked, words in ASKED.items():
                 if asked in arm:
-                    yield str(seed["seed"]), name, since, words, *_came(arm[asked])
+                    yield str(seed["seed"]), name, words, *_came(arm[asked])
 
 
 def delay_rows(found: Mapping[str, Any]) -> Iterator[Row]:
     """Yield a row for each comparison of two arms, with the columns of `DELAY_HEADER`."""
     for each in found["delays"]:
-        counts = f"{each['later']} later, {each['earlier']} earlier, {each['undecided']} undecided"
+        known = each["median"] is not None
+        single = [_decades(value) for value in each["decades"]]
         yield (
-            each["from"],
-            each["to"],
+            f"{each['from']} → {each['to']}",
             ASKED[each["asked"]],
             EVENTS[each["event"]],
-            _decades(each["median"]),
+            _decades(each["median"]) if known else ", ".join(single),
             f"{_decades(each['lo'])} to {_decades(each['hi'])}",
-            counts,
+            f"{each['later']}/{each['earlier']}/{each['undecided']}",
             probability(each["p"]),
         )
 
 
 def notes(found: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a reader must know of the comparison, one sentence each."""
+    for seed in found["seeds"]:
+        arms = {name: ", ".join(arm["heads"]) for name, arm in seed["arms"].items()}
+        yield (
+            f"Seed {seed['seed']}: from {tokens(seed['start'])} tokens on the candidate arm trains "
+            f"without {arms['candidate']}, the control arm without {arms['control']}."
+        )
+    yield "Asked with all heads, or with those heads held out here too; ? are undecided seeds."
     if found["left_out"]:
         yield f"{found['left_out']} runs had no head with the role and were left out."
     for seed in found["seeds"]:
@@ -83,12 +88,12 @@ def notes(found: Mapping[str, Any]) -> Iterator[str]:
 def _came(told: Mapping[str, Any]) -> Row:
     judged, last = told["detector"], told["final"]
     dated = judged["at"] is not None and judged["lo"] is not None
-    word = f" at {tokens(judged['at'])}" if judged["at"] is not None else ""
+    word = f" {tokens(judged['at'])}" if judged["at"] is not None else ""
     ends = f" ({span(judged['lo'], judged['hi'])})" if dated and judged["hi"] is not None else ""
     return (
         _place(told["off_chance"]),
         _place(told["halfway"]),
-        f"{judged['verdict']}{word}{ends}",
+        f"{judged['verdict']}{word}{ends}" if word else "not dated",
         number(last["value"]),
     )
 

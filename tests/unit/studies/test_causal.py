@@ -16,6 +16,7 @@ from nucleate.studies.causal.heads import choose
 from nucleate.studies.causal.onset import halfway, off_chance, read_timing, timing
 from nucleate.studies.causal.study import _delay
 from nucleate.studies.causal.without import curve_without
+from nucleate.studies.savings.analysis import plain
 from nucleate.train.session import run as train
 from nucleate.views.causal import delay_rows
 from tests.unit.train.conftest import tiny
@@ -118,7 +119,9 @@ def test_delays_are_decades_within_a_seed() -> None:
     trivial = _delay(seeds, "held out", "off_chance", "untouched", "candidate")
     assert trivial["decades"] == [np.inf] * 5
     row = next(iter(delay_rows({"delays": [{**found, "hi": "inf"}]})))
-    assert row[4:] == ("+.90", "+.90 to ∞", "5 later, 0 earlier, 0 undecided", "0.031")
+    assert row[3:] == ("+.90", "+.90 to ∞", "5/0/0", "0.031")
+    few = _delay(seeds[:2], "all heads", "off_chance", "untouched", "candidate")
+    assert next(iter(delay_rows({"delays": [plain(few)]})))[3:5] == ("+.90, +.90", "– to –")
 
 
 def test_an_arm_is_the_untouched_run_until_its_heads_are_held_out(tmp_path: Path) -> None:
