@@ -12,12 +12,19 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, max_pool1d
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from benchmarks.detect.training.draws import SORTS, Draws, load
+from benchmarks.detect.training.draws import SORTS, Draws, joined, load
 from benchmarks.detect.training.model import Model
 from nucleate.detect.network.picture import BINS
 
 BATCH = 128
+SHARE_VARIED = 0.5
+"""Share of the curves of `--varied` seeds that are `varied` ones."""
+
+AVERAGED = 0.9995
+"""The weights that are kept are an average over the last steps: what stays of it at each."""
+
 BESIDE = 2
 """Places on either side of a change that count as its place: where exactly, likelihoods say."""
 
@@ -28,6 +35,7 @@ def main() -> None:
     parser.add_argument("--draws", type=Path, required=True, help="folder of generated curves")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=6)
+    parser.add_argument("--varied", type=int, default=0, help="seeds of which some are varied")
     parser.add_argument("--curves", type=int, default=25_000, help="curves of each seed")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--width", type=int, default=56)
@@ -36,6 +44,10 @@ def main() -> None:
     options = parser.parse_args()
     torch.manual_seed(0)
     train = load(options.draws, [1001 + i for i in range(options.seeds)], options.curves)
+    if options.varied:
+        seeds = [1101 + i for i in range(options.varied)]
+        varied = load(options.draws, seeds, options.curves, share_varied=SHARE_VARIED)
+        train = joined(train, varied)
     held_out = load(options.draws, [2001], 12_000)
     model = Model(options.width)
     if options.start:
@@ -52,6 +64,7 @@ def fit(model: Model, train: Draws, held_out: Draws, epochs: int, rate: float, o
     steps = epochs * (num // BATCH)
     optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps + 1, pct_start=0.1)
+    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGED))
     started = time.perf_counter()
     for epoch in range(epochs):
         order = np.random.default_rng([7, epoch]).permutation(num)
@@ -70,12 +83,14 @@ def fit(model: Model, train: Draws, held_out: Draws, epochs: int, rate: float, o
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()
+            averaged.update_parameters(model)
             total += loss.item()
         mean = total / (num // BATCH)
         print(f"epoch {epoch}: loss {mean:.5f}, {time.perf_counter() - started:.0f} s", flush=True)
-        tell(model, held_out)
+        tell(averaged.module, held_out)
+        weights = averaged.module.state_dict()
         np.savez_compressed(
-            out, **{k: v.detach().numpy().astype(np.float16) for k, v in model.state_dict().items()}
+            out, **{k: v.detach().numpy().astype(np.float16) for k, v in weights.items()}
         )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from benchmarks.detect.curves import CHANGES, CLEAR, NUISANCES, Curve, Grid, draw, draw_grid
 from benchmarks.detect.parts import DoesNotFitError
 from benchmarks.detect.run import TURNS
+from benchmarks.detect.training import varied
 from nucleate.detect.network.picture import BINS, picture
 from nucleate.detect.series import Series, clean
 
@@ -23,6 +24,9 @@ SHARES = {"smooth": 3.0, "spike": 2.0, **dict.fromkeys(CHANGES, 1.5)}
 PER_GRID = 16
 FAINT = 5.0
 """Signal-to-noise of the least clear changes; most are at least `CLEAR`."""
+
+VARIED = ("smooth", "spike", "step", "kink", "two steps")
+"""Sorts that `varied` draws too."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,8 @@ def target(curve: Curve, series: Series) -> np.ndarray:
     return out
 
 
-def make(seed: int, num: int, *, smooth: bool = False) -> Draws:
-    """Draw at least `num` curves: of all sorts, or smooth ones only."""
+def make(seed: int, num: int, *, smooth: bool = False, share_varied: float = 0.0) -> Draws:
+    """Draw at least `num` curves: of all sorts, or smooth ones only; a share of them varied."""
     rng = np.random.default_rng([seed, 77])
     share = np.array([SHARES.get(sort, 1.0) for sort in SORTS])
     share[1:] *= not smooth
@@ -75,17 +79,22 @@ def make(seed: int, num: int, *, smooth: bool = False) -> Draws:
         grid = draw_grid(rng, TURNS[turn % len(TURNS)])
         turn += 1
         for _ in range(PER_GRID):
-            row = _one(rng, grid, int(rng.choice(len(SORTS), p=share / share.sum())))
+            sort = int(rng.choice(len(SORTS), p=share / share.sum()))
+            other = SORTS[sort] in VARIED and share_varied > 0.0 and rng.random() < share_varied
+            row = _one(rng, grid, sort, other)
             if row is not None:
                 rows.append(row)
     columns = (np.array(column) for column in zip(*rows, strict=True))
     return Draws(*columns)
 
 
-def _one(rng: np.random.Generator, grid: Grid, sort: int) -> tuple | None:
+def _one(rng: np.random.Generator, grid: Grid, sort: int, is_varied: bool) -> tuple | None:
     least = CLEAR if rng.random() < 0.85 else FAINT
     try:
-        curve = draw(rng, SORTS[sort], grid, least_snr=least)
+        if is_varied:
+            curve = varied.draw(rng, SORTS[sort], grid, least)
+        else:
+            curve = draw(rng, SORTS[sort], grid, least_snr=least)
     except DoesNotFitError:
         return None
     series = seen(rng, curve)
@@ -100,14 +109,31 @@ def _one(rng: np.random.Generator, grid: Grid, sort: int) -> tuple | None:
     )
 
 
+def joined(*parts: Draws) -> Draws:
+    """Return the curves of several draws as one."""
+    return Draws(
+        *(
+            np.concatenate([getattr(part, key) for part in parts])
+            for key in Draws.__dataclass_fields__
+        )
+    )
+
+
 def load(
-    folder: Path, seeds: list[int], num: int, *, smooth: bool = False, workers: int = 2
+    folder: Path,
+    seeds: list[int],
+    num: int,
+    *,
+    smooth: bool = False,
+    share_varied: float = 0.0,
+    workers: int = 2,
 ) -> Draws:
     """Return the curves of all seeds; those that are not in `folder` are drawn and kept there."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / f"{'smooth' if smooth else 'draws'}-{seed}-{num}.npz" for seed in seeds]
+    name = ("varied-" if share_varied else "") + ("smooth" if smooth else "draws")
+    files = [folder / f"{name}-{seed}-{num}.npz" for seed in seeds]
     todo = [
-        (seed, num, smooth, file)
+        (seed, num, smooth, share_varied, file)
         for seed, file in zip(seeds, files, strict=True)
         if not file.exists()
     ]
@@ -120,6 +146,6 @@ def load(
     )
 
 
-def _keep(seed: int, num: int, smooth: bool, file: Path) -> None:
-    draws = make(seed, num, smooth=smooth)
+def _keep(seed: int, num: int, smooth: bool, share_varied: float, file: Path) -> None:
+    draws = make(seed, num, smooth=smooth, share_varied=share_varied)
     np.savez(file, **{key: getattr(draws, key) for key in Draws.__dataclass_fields__})

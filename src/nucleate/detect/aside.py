@@ -64,10 +64,19 @@ class Away:
 
 @dataclass(slots=True)
 class Search:
-    """The state of the search; positions of events are log10(step)."""
+    """The state of the search; positions of events are log10(step).
+
+    Attributes:
+        kept: The curve without its excursions.
+        claims: What the network sees and nobody has looked at yet.
+        hidden: What it sees where an excursion explains the curve better.
+        events: Changes found.
+        away: Excursions found.
+    """
 
     kept: Series
     claims: list[Peak]
+    hidden: list[Peak] = field(default_factory=list)
     events: list[Tested] = field(default_factory=list)
     away: list[Away] = field(default_factory=list)
 
@@ -91,7 +100,8 @@ class Look:
 def is_claimed(search: Search, grid: Grid, atom: int) -> bool:
     """Return whether an excursion is where the network sees a change that is still to be taken."""
     what, x = grid.excursions[atom], search.kept.x
-    low, high = x[what.first] - SAME_PLACE, x[what.last] + SAME_PLACE
+    before, after = x[max(what.first - 1, 0)], x[min(what.last + 1, x.size - 1)]
+    low, high = min(before, x[what.first] - SAME_PLACE), max(after, x[what.last] + SAME_PLACE)
     return any(low <= peak.at <= high for peak in search.claims)
 
 

@@ -30,9 +30,9 @@ from nucleate.detect.aside import (
 from nucleate.detect.cache import GridCache
 from nucleate.detect.covariance import Hyper
 from nucleate.detect.gates import Tested, believable, without_satellites
-from nucleate.detect.likelihood import Grid
+from nucleate.detect.likelihood import Fit, Grid
 from nucleate.detect.network.judge import Peak, judge
-from nucleate.detect.profile import locate, relocate
+from nucleate.detect.profile import Location, locate, relocate
 from nucleate.detect.refine import refine
 from nucleate.detect.series import MIN_POINTS, Dense, Series
 from nucleate.detect.tails import SMALLEST_P
@@ -42,12 +42,15 @@ Array = NDArray[np.float64]
 MASKED = 2.0
 """Gain from which a spike is tried together with others: each makes the rest look like noise."""
 
-NEAR = 0.25
+NEAR = 0.15
 """How far from where the network sees a change, in decades, its best place may be."""
 
-FAR_WORSE = -5.0
-"""Likelihood ratio below which a change is not claimed, whatever the network says: the smooth
-trend explains the curve too well."""
+ELSEWHERE = 0.25
+"""How far from all known changes, in decades, one must be that the network sees only later."""
+
+LATER = 0.0
+"""Likelihood ratio that a change needs beside others: around a large change, where the network sees
+several, all but one may be its shape."""
 
 PLENTY, RATE = 3.0, 0.5
 """Likelihood ratio, in nats, beyond which p falls, and how fast: the log odds of the network
@@ -117,8 +120,11 @@ def _search(
     search = Search(series, [peak for peak in peaks if peak.p <= alpha])
     grid, scale = cache.grid(series), float(series.y.std())
     for _ in range(MAX_EVENTS + MAX_SPIKES):
+        num_away = len(search.away)
         if not _take_one(search, grid, look, cache.max_width):
             break
+        if search.hidden and len(search.away) > num_away:
+            _claim_hidden(search, alpha)
         if float(search.kept.y.std()) < SMALLER * scale:
             scale = float(search.kept.y.std())
             _judge_again(search, alpha)
@@ -146,8 +152,18 @@ def _judge_again(search: Search, alpha: float) -> None:
     """Ask the network once more about a curve that large excursions had made look flat."""
     known = [peak.at for peak in search.claims] + [event.where.at for event in search.events]
     for peak in judge([search.kept])[0]:
-        if 2.0 * peak.p <= alpha and all(abs(peak.at - at) > NEAR for at in known):
+        if 2.0 * peak.p <= alpha and all(abs(peak.at - at) > ELSEWHERE for at in known):
             search.claims.append(replace(peak, p=2.0 * peak.p))
+
+
+def _claim_hidden(search: Search, alpha: float) -> None:
+    """Claim again what looked like an excursion, where the network sees it without that, too."""
+    for peak in judge([search.kept])[0]:
+        for old in search.hidden:
+            if peak.p <= alpha and abs(peak.at - old.at) <= NEAR:
+                search.claims.append(replace(peak, p=max(peak.p, old.p)))
+                break
+    search.hidden.clear()
 
 
 def _take_one(search: Search, grid: Grid, look: Look, widest: float) -> bool:
@@ -179,16 +195,17 @@ def _next_event(search: Search, grid: Grid, look: Look, widest: float) -> Tested
         best = grid.best_event(y, peak.at - origin, NEAR, kink=peak.kink)
         if best is None:
             continue
-        atom, level = best
-        ratio = level - float(look.fit.null_peak[0])
-        where = locate(grid, y, atom, NEAR).moved(origin)
+        where = locate(grid, y, best[0], NEAR)
+        ratio, where = _ratio(grid, y, where, look.fit), where.moved(origin)
         event = Tested(where, ratio, _bic(ratio, y.size), peak.p)
         if (
             believable(event, search.kept, widest)
+            and (ratio >= LATER or not search.events)
             and not beside_excursion(search, event)
-            and not looks_brief(search, grid, look, where)
         ):
-            return event
+            if not looks_brief(search, grid, look, where):
+                return event
+            search.hidden.append(peak)
     return None
 
 
@@ -201,9 +218,16 @@ def _polish(search: Search, cache: GridCache) -> None:
         for number, event in enumerate(search.events):
             guess = event.where.at - origin
             y = search.rest(event)
-            where = relocate(grid, y, event.where.form, guess, SAME_PLACE).moved(origin)
-            search.events[number] = _weighed(replace(event, where=where), grid, y, origin)
-    search.events = [event for event in search.events if event.likelihood_ratio > FAR_WORSE]
+            where = relocate(grid, y, event.where.form, guess, SAME_PLACE)
+            ratio = _ratio(grid, y, where, grid.fit(y[:, None]))
+            search.events[number] = replace(
+                event,
+                where=where.moved(origin),
+                likelihood_ratio=ratio,
+                delta_bic=_bic(ratio, y.size),
+            )
+    if len(search.events) > 1:
+        search.events = [event for event in search.events if event.likelihood_ratio >= LATER]
     search.events.sort(key=lambda event: event.where.at)
     split_pairs(search)
     if search.kept.dense is not None:
@@ -214,13 +238,16 @@ def _polish(search: Search, cache: GridCache) -> None:
             search.events[number] = replace(event, where=where)
 
 
-def _weighed(event: Tested, grid: Grid, y: Array, origin: float) -> Tested:
-    """Return an event with the evidence for it on the curve y, everything else taken off."""
-    best = grid.best_event(y, event.where.at - origin, SAME_PLACE, kink=event.where.kink)
-    if best is None:
-        return event
-    ratio = best[1] - float(grid.fit(y[:, None]).null_peak[0])
-    return replace(event, likelihood_ratio=ratio, delta_bic=_bic(ratio, y.size))
+def _ratio(grid: Grid, y: Array, where: Location, fit: Fit) -> float:
+    """Return how much better the curve y is explained with an event than smoothly, in nats.
+
+    A broad change that explains the curve best without the event may also stand beside it.
+    """
+    level, nuisance = where.level, int(fit.null_atom[0])
+    if nuisance >= 0:
+        best = grid.best_event(y, where.at, SAME_PLACE, kink=where.kink, nuisance=nuisance)
+        level = max(level, best[1]) if best else level
+    return level - float(fit.null_peak[0])
 
 
 def _bic(ratio: float, num: int) -> float:

@@ -14,7 +14,7 @@ AT_LIMIT, DOUBTFUL_P = 0.999, 0.001
 still: it is only believed at this level."""
 
 WARM = 0.1
-"""Changes this close to the end of a known warm-up, in decades, are its effect."""
+"""Kinks this close to the end of a known warm-up, in decades, are its effect: it bends curves."""
 
 BESIDE = 3
 """Readings that must lie on either side of a change: what has no before or after is none."""
@@ -44,7 +44,8 @@ def believable(event: Tested, series: Series, widest: float) -> bool:
     floor = 2.0 * where.noise
     if np.isfinite(series.se):
         floor = max(floor, 2.0 * series.se)
-    if series.warm_up is not None and where.lo - WARM <= series.warm_up <= where.hi + WARM:
+    end = series.warm_up
+    if where.kink and end is not None and where.lo - WARM <= end <= where.hi + WARM:
         return False
     return (where.kink or abs(where.amplitude) >= floor) and _resolved(where, series, widest)
 

@@ -12,7 +12,7 @@ Legend: n readings, m = n − 2, d atoms, s curves.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import product
 
 import numpy as np
@@ -70,6 +70,20 @@ class Whitening:
     def level(self, rss: Array | float) -> Array:
         """Return the log-likelihood, noise variance profiled out, at residual sums of squares."""
         return np.asarray(self.constant - 0.5 * self.freedom * np.log(rss))
+
+    def without(self, shape_n: Array) -> Whitening:
+        """Return the same setting for curves that hold any amount of one shape; m stays as it is.
+
+        Likelihoods are then those at its best amount, as of any other atom.
+        """
+        along = self.project_nn @ shape_n
+        square = float(along @ along)
+        if square <= 1e-12 * float(np.abs(shape_n).max(initial=1.0)) ** 2:
+            return self
+        return replace(
+            self,
+            project_nn=self.project_nn - np.outer(along, along @ self.project_nn) / square,
+        )
 
     def inverse_norms(self, shape_dn: Array) -> Array:
         """Return one over the whitened length of each atom, 0 for those inside the trend's span."""
@@ -267,7 +281,7 @@ class Grid:
         )
 
     def best_event(
-        self, y: Array, at: float, near: float, *, kink: bool
+        self, y: Array, at: float, near: float, *, kink: bool, nuisance: int = -1
     ) -> tuple[int, float] | None:
         """Return the event of one kind that best explains a curve near a place, and how well.
 
@@ -275,6 +289,7 @@ class Grid:
             y: The curve, shape ``(n,)``.
             at, near: The place, and how far from it an event may be, in decades.
             kink: Whether to look for a change of slope instead of a step or cliff.
+            nuisance: Index of a smooth change that the curve contains besides (−1: none).
 
         Returns:
             Its index, and its highest likelihood times the prior of the setting (log); None when
@@ -286,10 +301,14 @@ class Grid:
             return None
         found = _Evidence(1)
         prior_d = self.events.log_prior[among][:, None]
+        shape_dn = self.events.shape[among]
         for index, white in enumerate(self.whitenings):
-            residual_n1, level, rss = self._residual(index, y[:, None], np.float64)
             norm = self._norms["event"][index][among]
-            gain, most = _gains(self.events.shape[among], residual_n1, norm, rss, white.freedom)
+            if nuisance >= 0:
+                white = white.without(self.nuisances.shape[nuisance])
+                norm = white.inverse_norms(shape_dn)
+            residual_n1, level, rss = self._residual(index, y[:, None], np.float64, white)
+            gain, most = _gains(shape_dn, residual_n1, norm, rss, white.freedom)
             peak = level - 0.5 * white.freedom * np.log1p(-most)
             found.add(gain + prior_d, level, peak, index)
         return int(among[found.atom[0]]), float(found.peak[0])
@@ -338,14 +357,18 @@ class Grid:
         return Best(peak, atom, amplitude)
 
     def _residual(
-        self, index: int, curves_ns: Array, dtype: type[np.floating]
+        self,
+        index: int,
+        curves_ns: Array,
+        dtype: type[np.floating],
+        white: Whitening | None = None,
     ) -> tuple[Array, Array, Array]:
         """Return what a setting leaves of each curve, its likelihood with the prior, and its RSS.
 
         The residual is divided by the root of the RSS: its product with an atom of unit length is
-        a correlation.
+        a correlation. `white` may take the place of the setting's own.
         """
-        white = self.whitenings[index]
+        white = white or self.whitenings[index]
         white_ns = white.project_nn @ curves_ns
         rss = np.maximum(np.sum(white_ns**2, axis=0), 1e-300)
         residual = ((white.project_nn.T @ white_ns) / np.sqrt(rss)).astype(dtype)

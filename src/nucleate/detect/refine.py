@@ -25,7 +25,7 @@ REACH = 0.5
 FINEST, GROWTH = 0.002, 0.12
 """Length of the averages, in decades: at the change, and per decade of distance from it."""
 
-FINE_DROP = 2.6
+FINE_DROP = 4.5
 """Fall of the log-likelihood that bounds an interval: more than χ²₁ / 2, because the correlation of
 the noise is estimated, and taken as known; set where generated curves are covered."""
 

@@ -41,6 +41,35 @@ def test_the_gain_of_an_atom_is_the_marginal_likelihood_of_its_random_size(rng):
     assert most[0] == pytest.approx(share)
 
 
+def test_a_shape_that_may_be_there_besides_leaves_what_least_squares_leaves(rng):
+    grid = Grid(np.linspace(0.0, 3.0, 24), 0.4)
+    white, shape, y = grid.whitenings[7], grid.nuisances.shape[4], rng.standard_normal(24)
+    columns, whitened = (white.project_nn @ shape)[:, None], white.project_nn @ y
+    rss = np.linalg.lstsq(columns, whitened, rcond=None)[1][0]
+    left = white.without(shape).project_nn
+    for amount in (0.0, -3.0, 40.0):
+        assert np.sum((left @ (y + amount * shape)) ** 2) == pytest.approx(rss)
+    line = 2.0 + 0.3 * grid.x
+    assert white.without(line) is white
+
+
+def test_an_event_beside_a_broad_change_explains_more_than_either_alone(rng):
+    x = np.linspace(0.0, 3.0, 40)
+    grid = Grid(x, 0.4)
+    rise = shapes.sigmoid(x, np.array([1.0]), np.array([0.75]))[0]
+    y = 3.0 * rise + 1.5 * (x > 2.0) + 0.02 * rng.standard_normal(40)
+    nuisance = int(np.abs(grid.nuisances.shape - rise).sum(axis=1).argmin())
+    alone = max(
+        float(each.level(np.sum((each.project_nn @ y) ** 2))) + prior
+        for white, prior in zip(grid.whitenings, grid.log_prior, strict=True)
+        for each in (white.without(grid.nuisances.shape[nuisance]),)
+    )
+    _, beside = grid.best_event(y, 2.0, 0.15, kink=False, nuisance=nuisance)
+    _, instead = grid.best_event(y, 2.0, 0.15, kink=False)
+    assert beside > alone + 10.0
+    assert beside > instead
+
+
 def test_single_precision_says_the_same_of_many_curves(rng):
     grid = Grid(np.linspace(0.0, 3.0, 24), 0.4)
     curves = rng.standard_normal((24, 5)) + np.linspace(0, 3, 24)[:, None]

@@ -101,6 +101,14 @@ def test_a_kink_at_the_end_of_a_known_warm_up_is_not_claimed(toy, rng):
     assert transitions(toy.tokens, kink, lr=rate) == []
 
 
+def test_a_step_at_the_end_of_a_known_warm_up_is_none_of_its_effects(toy, rng):
+    step = toy.logistic(toy.x, 5.5, 0.1) + 0.003 * rng.standard_normal(50)
+    rate = np.minimum(1.0, toy.tokens / 10**5.5)
+    (change,) = transitions(toy.tokens, step, lr=rate)
+    assert change.kind is Kind.STEP
+    assert change.lo <= 10**5.5 <= change.hi
+
+
 def test_items_give_binomial_errors_and_one_error_serves_all_readings(toy):
     values = np.where(toy.x > 5.5, 0.505, 0.5)
     values = values + 1e-4 * np.cos(np.arange(50) ** 2)

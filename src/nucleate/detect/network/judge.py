@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 SIZES = (25, 40, 70, 161)
 """Numbers of readings below which curves are compared with smooth ones of like size."""
 
-KINK_SHARE = 0.3
+KINK_SHARE = 0.5
 """Share of the false claims that kinks may make; steps and cliffs make the rest."""
 
 RAISED = 3.0
