@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
 from pydantic import ValidationError
@@ -9,7 +12,7 @@ from pydantic import ValidationError
 from nucleate.core import RecipeError
 from nucleate.models.activations import read_layers
 from nucleate.models.interventions import averaged_heads
-from tests.unit.train.levers.conftest import training
+from tests.unit.train.levers.conftest import short, training
 
 ONE = {"knife": {"kind": "ablate", "heads": ["L1H0"]}}
 
@@ -61,6 +64,7 @@ def test_what_cannot_be_held_out_is_refused() -> None:
     run = training(levers={"knife": {"kind": "ablate", "heads": ["L2H0"]}})
     with pytest.raises(RecipeError, match="names a head that is not there"):
         run.recipe.levers["knife"].pull(run, True)
-    compiled = training(levers=ONE, compile=True)
+    compiled: Any = SimpleNamespace(recipe=short(levers=ONE, compile=True))
     with pytest.raises(RecipeError, match="cannot reach into a compiled model"):
         compiled.recipe.levers["knife"].refuse(compiled, True)
+    compiled.recipe.levers["knife"].refuse(compiled, False)
