@@ -86,6 +86,8 @@ def test_when_something_came_is_the_interval_before_the_first_of_two_readings() 
     assert (half.lo, half.hi) == (64_000, 128_000)
     never = off_chance(_curve([0.5] * 9))
     assert (never.lo, never.hi) == (256_000, np.inf)
+    late = off_chance(_curve([0.5] * 8 + [0.9]))  # perhaps it came after the last but one
+    assert (late.lo, late.hi) == (128_000, np.inf)
     assert off_chance(_curve([0.9] * 9)).hi == 1000
     for one in (off, half, never):
         back = read_timing(timing(one))

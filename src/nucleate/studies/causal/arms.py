@@ -63,7 +63,8 @@ def trained(recipe: Recipe, folder: Path) -> Run:
     """
     if (folder / "run.json").exists():
         there = Run.open(folder)
-        if there.manifest.recipe != recipe.model_dump(mode="json"):
+        kept = validate(Recipe, dict(there.manifest.recipe), where=str(folder / "run.json"))
+        if kept != recipe:  # compared as recipes: keys that came later have their defaults
             raise RunFolderError(
                 "holds a run of another recipe", where=folder, fix="choose another --out"
             )

@@ -40,7 +40,8 @@ def _first(curve: Curve, there: Callable[[Array, Array], Any]) -> Timing:
                 return Timing.already_by(float(tokens[0]))
             lo, hi = float(tokens[i - 1]), float(tokens[i])
             return Timing(math.sqrt(lo * hi), lo, hi)
-    return Timing.not_by(float(tokens[-1]))
+    behind = np.flatnonzero(~hits)  # what only the last reading shows is not believed, nor denied
+    return Timing.not_by(float(tokens[behind[-1]])) if behind.size else Timing.unresolved()
 
 
 def told(curve: Curve) -> dict[str, Any]:
