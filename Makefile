@@ -33,7 +33,7 @@ test: $(VENV)/.dev lint ## Lint and run every test
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV)/bin/pytest -n 2
 
 bench: $(VENV)/.dev ## Measure speed, in one run, as ratios
-	$(VENV)/bin/python benchmarks/run.py
+	$(VENV)/bin/python -m benchmarks.run
 
 $(VENV)/.bench: $(VENV)/.dev
 	$(PIP) --editable '.[bench]'

@@ -16,6 +16,9 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy
 
+from benchmarks.store import STEPS as STORE_STEPS
+from benchmarks.store import compare as compare_stores
+from benchmarks.store_load import many_at_once
 from nucleate.corpora.packing import BatchStream
 from nucleate.models import build
 from nucleate.store import Manifest, RunWriter
@@ -36,6 +39,8 @@ def main() -> None:
             update={"optimizer": demo_recipe().optimizer.model_copy(update={"kind": kind})}
         )
         _loop_against_minimal(recipe)
+    compare_stores(steps=STORE_STEPS, turns=3)
+    print(many_at_once(seconds=60.0))
 
 
 def _loop_against_minimal(recipe: Recipe) -> None:

@@ -14,6 +14,7 @@ import typer
 from nucleate.bridges.lm_eval.commands import commands as suite_commands
 from nucleate.cli_causal import causal
 from nucleate.cli_cost import cost
+from nucleate.cli_folder import doctor, export, import_
 from nucleate.cli_replay import replay
 from nucleate.cli_scan import Interrupted, scan
 from nucleate.cli_study import compare, study
@@ -239,6 +240,9 @@ app.command()(compare)
 app.command()(replay)
 app.command()(causal)
 app.command()(cost)
+app.command()(doctor)
+app.command()(export)
+app.command("import")(import_)
 
 
 @app.command()

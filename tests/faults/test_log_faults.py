@@ -2,28 +2,13 @@
 
 import os
 import random
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
 
 from nucleate.core import Reading, RunFolderError, Step
 from nucleate.store import LogReader, Manifest, Run, RunWriter
 
-WRITER = """
-import os, sys
-from nucleate.core import Reading, Step
-from nucleate.store import Manifest, RunWriter
-writer = RunWriter.create(sys.argv[1], Manifest("killed"))
-step = 0
-while True:
-    step += 1
-    writer.loss(Step(step, step), step / 7, 1.0)
-    writer.reading(Step(step, step), Reading("a.b.nats", step / 3, items=(1.0,) * (step % 99)))
-    os.write(1, b"%d\\n" % step)
-"""
+LAST = 4096
 
 
 @pytest.fixture
@@ -40,15 +25,23 @@ def read(segment):
     return list(reader.read()), reader.damaged
 
 
-def test_truncation_leaves_exactly_the_complete_prefix(log):
-    content = log.read_bytes()
-    records, _ = read(log)
-    assert len(content) > 512
-    for cut in range(len(content) - 1, len(content) - 513, -1):
-        os.truncate(log, cut)
-        found, damaged = read(log)
-        assert found == records[: content[:cut].count(b"\n")]
-        assert damaged == 0
+def test_truncation_leaves_exactly_the_complete_prefix(tmp_path, capsys):
+    """Cut at each of the last 4,096 bytes."""
+    with RunWriter.create(tmp_path / "run", Manifest("cut")) as writer:
+        for step in range(1, 16):
+            writer.loss(Step(step, step), step / 7, 1.0)
+            writer.reading(Step(step, step), Reading("a.b.nats", 1.0, items=(0.5,) * step))
+    segment = tmp_path / "run" / "log" / "000001.jsonl"
+    content = segment.read_bytes()
+    records, _ = read(segment)
+    assert len(content) > LAST
+    exact = 0
+    for cut in range(len(content) - 1, len(content) - LAST - 1, -1):
+        os.truncate(segment, cut)
+        exact += read(segment) == (records[: content[:cut].count(b"\n")], 0)
+    with capsys.disabled():
+        print(f"\ntruncated at {LAST:,} offsets: exactly the complete prefix at {exact:,}")
+    assert exact == LAST == 4096
 
 
 def test_every_flipped_bit_is_noticed(log):
@@ -114,24 +107,3 @@ def test_a_forked_child_does_not_keep_the_run_locked(tmp_path):
     assert Run.open(tmp_path / "run").status == "interrupted"
     RunWriter.resume(tmp_path / "run", Step(0, 0)).close()
     os.close(lock)
-
-
-def test_kill_loses_no_acknowledged_record(tmp_path):
-    generator = random.Random(0)
-    for attempt in range(10):
-        path = tmp_path / f"run{attempt}"
-        command = [sys.executable, "-c", WRITER, str(path)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            process.stdout.readline()
-            time.sleep(generator.uniform(0.0, 0.1))
-            os.kill(process.pid, signal.SIGKILL)
-            acknowledged = int(process.stdout.read().split(b"\n")[-2])
-        run = Run.open(path)
-        steps, losses = run.losses()
-        assert len(losses) >= acknowledged > 1
-        assert losses == [step.step / 7 for step in steps]
-        assert len(run.curves()["a.b.nats"].values) >= acknowledged
-        assert (run.damaged, run.status) == (0, "interrupted")
-        with RunWriter.resume(path, Step(5, 5)) as writer:
-            writer.finish("finished", Step(6, 6))
-        assert len(run.losses()[0]) == 5

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.detect.training.draws import SORTS, load
+from benchmarks.detect.training.draws import SORTS, joined, load
 from nucleate.detect.network.judge import SIZES
 from nucleate.detect.network.network import Network
 
@@ -24,6 +24,7 @@ def main() -> None:
     parser.add_argument("weights", type=Path)
     parser.add_argument("--draws", type=Path, required=True, help="folder of generated curves")
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--varied", type=int, default=2, help="seeds of varied curves")
     parser.add_argument("--curves", type=int, default=20_000, help="smooth curves of each seed")
     options = parser.parse_args()
     kept = np.load(options.weights)
@@ -31,6 +32,10 @@ def main() -> None:
     network = Network({name: value.astype(np.float32) for name, value in weights.items()})
     seeds = [3001 + i for i in range(options.seeds)]
     draws = load(options.draws, seeds, options.curves, smooth=True)
+    if options.varied:
+        seeds = [3101 + i for i in range(options.varied)]
+        varied = load(options.draws, seeds, options.curves, smooth=True, share_varied=1.0)
+        draws = joined(draws, varied)
     assert set(draws.sort) == {SORTS.index("smooth")}
     best = np.concatenate(
         [

@@ -7,12 +7,12 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from nucleate.core import Event, Reading, RunFolderError, Step
+from nucleate.core import Event, Reading, Step
 from nucleate.observe.neutral import undisturbed
 from nucleate.observe.schedule import Due
 from nucleate.probes.suites import Suite
 from nucleate.probes.view import ModelView
-from nucleate.store import RunWriter
+from nucleate.store import RunWriter, TolerantWriter
 
 MAX_FAILURES = 3
 """Failures after which a probe is disabled for the rest of the run."""
@@ -46,17 +46,17 @@ class Observer:
         model: Any,
         suite: Suite,
         points: tuple[int, ...],
-        writer: RunWriter,
+        writer: RunWriter | TolerantWriter,
         *,
         flops_per_token: float = 0.0,
         budget: Callable[[Step, float], float] | None = None,
         listener: Callable[[Step, list[Reading]], None] | None = None,
     ) -> None:
-        self._model, self._suite, self._writer = model, suite, writer
+        self._model, self._suite = model, suite
+        self._writer = TolerantWriter.around(writer)
         self._due = Due(points)
         self._flops_per_reading = suite.forward_tokens * flops_per_token
         self._budget, self._listener = budget, listener
-        self._recording = True
         self._failures: dict[str, int] = {}
         self.whole = True
         self.flops = 0.0
@@ -109,8 +109,7 @@ class Observer:
                 except Exception as error:
                     self.whole = False
                     self._failed(step, probe.name, error)
-        for reading in readings:
-            self.record("reading", step, reading)
+        self.record("readings", step, readings)
         if view.heads.scores:
             self.record("heads", step, view.heads)
         self.flops += self._flops_per_reading
@@ -125,19 +124,13 @@ class Observer:
         return readings
 
     def record(self, what: str, *content: Any) -> None:
-        """Call a method of the writer; when the run folder fails, warn once and stop recording.
+        """Call a method of the writer; where the run folder fails, it warns once and goes on.
 
         Args:
-            what: ``reading``, ``heads``, ``loss``, ``event``, ``ledger`` or ``finish``.
+            what: ``readings``, ``heads``, ``loss``, ``event``, ``ledger`` or ``finish``.
             content: Its arguments.
         """
-        if not self._recording:
-            return
-        try:
-            getattr(self._writer, what)(*content)
-        except RunFolderError as error:
-            self._recording = False
-            warnings.warn(f"nucleate: nothing is recorded from here on: {error}", stacklevel=2)
+        getattr(self._writer, what)(*content)
 
     def state(self) -> dict[str, Any]:
         """Return everything that a resumed observer needs, ready for JSON."""

@@ -16,7 +16,7 @@ from nucleate.observe.neutral import bare, refuse_sharded
 from nucleate.observe.observer import Observer
 from nucleate.observe.schedule import ProbeSettings, log_spaced, make_schedule
 from nucleate.probes.suites import Suite
-from nucleate.store import Manifest, RunWriter
+from nucleate.store import Manifest, RunWriter, TolerantWriter
 
 MIN_TEXTS = 50
 
@@ -30,7 +30,7 @@ class Watch:
     """
 
     def __init__(
-        self, observer: Observer, writer: RunWriter, flops_per_token: float, start: Step
+        self, observer: Observer, writer: TolerantWriter, flops_per_token: float, start: Step
     ) -> None:
         self._observer, self._writer = observer, writer
         self._flops_per_token = flops_per_token
@@ -163,7 +163,8 @@ def watch(
     )
     begin = start or Step(0, 0)
     goes_on = begin.step > 0 and (Path(run) / "run.json").exists()
-    writer = RunWriter.resume(run, begin) if goes_on else RunWriter.create(run, manifest)
+    opened = RunWriter.resume(run, begin) if goes_on else RunWriter.create(run, manifest)
+    writer = TolerantWriter(opened)
     observer = Observer(
         model,
         suite,

@@ -10,6 +10,7 @@ from nucleate.store.manifest import Manifest
 from nucleate.store.reader import LogReader
 from nucleate.store.record import Record
 from nucleate.store.run import Run, Status
+from nucleate.store.tolerant import TolerantWriter
 from nucleate.store.writer import RunWriter
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "Run",
     "RunWriter",
     "Status",
+    "TolerantWriter",
 ]

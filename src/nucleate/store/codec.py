@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nucleate.core import Decision, Event, LedgerEntry, Level, Mark, Reading, Step
+from nucleate.core import Decision, Event, LedgerEntry, Mark, Reading, Step
+from nucleate.store.columns import About, Batch, one_or_all
 from nucleate.store.record import number
 
 
@@ -57,17 +58,46 @@ def pack_reading(step: Step, reading: Reading) -> dict[str, Any]:
     return data
 
 
-def unpack_reading(data: Mapping[str, Any]) -> Reading:
-    """Read a Reading, without its items (see `unpack_items`)."""
-    return Reading(
-        metric=str(data["metric"]),
-        value=number(data["value"]),
-        se=number(data["se"]),
-        n=int(data["n"]),
-        chance=number(data["chance"]),
-        unit=str(data["unit"]),
-        level=Level(data["level"]),
-    )
+def pack_readings(step: Step, readings: Sequence[Reading], items: str = "") -> dict[str, Any]:
+    """Return Readings taken together as columns; one value stands for a column that is constant.
+
+    Args:
+        step: Where they were taken.
+        readings: One or more.
+        items: Name of the side file that holds their per-item scores.
+    """
+    data = {
+        "at": pack_step(step),
+        "metric": [reading.metric for reading in readings],
+        "value": [_plain(reading.value) for reading in readings],
+        "se": one_or_all([_plain(reading.se) for reading in readings]),
+        "n": one_or_all([int(reading.n) for reading in readings]),
+        "chance": one_or_all([_plain(reading.chance) for reading in readings]),
+        "unit": one_or_all([reading.unit for reading in readings]),
+        "level": one_or_all([str(reading.level) for reading in readings]),
+    }
+    return {**data, "items": items} if items else data
+
+
+def batch_of_readings(at: Step, data: Mapping[str, Any]) -> Batch:
+    """Read what `pack_readings` made."""
+    about = About(data["chance"], data["unit"], data["level"], str(data.get("items", "")))
+    return Batch(at, tuple(data["metric"]), data["value"], data["se"], data["n"], about)
+
+
+def batch_of_reading(at: Step, data: Mapping[str, Any]) -> Batch:
+    """Read what `pack_reading` made; its items stay packed, as ``{"packed": TEXT}``."""
+    items = {"packed": str(data["items"])} if "items" in data else ""
+    about = About(data["chance"], str(data["unit"]), str(data["level"]), items)
+    return Batch(at, (str(data["metric"]),), [data["value"]], data["se"], data["n"], about)
+
+
+def _plain(value: float) -> float | str | None:
+    """Return a number as strict JSON holds it."""
+    value = float(value)
+    if -math.inf < value < math.inf:
+        return value
+    return None if math.isnan(value) else ("inf" if value > 0 else "-inf")
 
 
 def pack_items(items: Sequence[float]) -> str:

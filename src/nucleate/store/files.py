@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 import time
@@ -28,6 +29,11 @@ def write_atomic(path: Path, content: bytes) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 of some bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def unwritable(path: Path, error: OSError) -> RunFolderError:
@@ -95,6 +101,11 @@ def is_locked(path: Path) -> bool:
         return not _take(handle, exclusive=False)
     finally:
         os.close(handle)
+
+
+def hold(handle: int) -> bool:
+    """Take the lock of an open file until it is closed; False where another process has it."""
+    return _take(handle, exclusive=True)
 
 
 def _take(handle: int, *, exclusive: bool) -> bool:

@@ -5,7 +5,6 @@ Shape legend: T looks, L layers, H heads.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Iterable
@@ -17,6 +16,7 @@ import numpy as np
 
 from nucleate.core import Step
 from nucleate.core.heads import Example, Floats, HeadScores, HeadTable, Role
+from nucleate.store.files import sha256
 
 HEADS = "heads"
 """Folder of the side files inside a run folder."""
@@ -178,10 +178,10 @@ def read_heads(folder: Path, kept: Iterable[tuple[Step, str, str]]) -> HeadHisto
         kept: Step, file name and SHA-256 of each, in order.
     """
     steps, tables, damaged = [], [], []
-    for step, name, sha256 in kept:
+    for step, name, digest in kept:
         try:
             content = (folder / Path(name).name).read_bytes()
-            if hashlib.sha256(content).hexdigest() != sha256:
+            if sha256(content) != digest:
                 raise ValueError("not what was written")
             tables.append(unpack_heads(content))
             steps.append(step)

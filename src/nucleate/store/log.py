@@ -1,54 +1,80 @@
-"""Append to the log: one segment per process start, one write call per record."""
+"""Append to the log: one segment per process start and rank, one write call per record."""
 
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from nucleate.core import RunFolderError
 from nucleate.store import record
-from nucleate.store.files import sync_folder, unwritable
+from nucleate.store.files import hold, sync_folder, unwritable
 
-SUFFIX = ".jsonl"
+_NAME = re.compile(r"(\d+)(?:\.r([1-9]\d*))?\.jsonl")
 
 
-def segments(folder: Path) -> list[tuple[int, Path]]:
-    """Return number and path of each segment in a log folder, in order of writing."""
+class Segment(NamedTuple):
+    """A file of the log: which attempt and which rank wrote it."""
+
+    attempt: int
+    rank: int
+    path: Path
+
+
+def segment_name(attempt: int, rank: int) -> str:
+    """Return ``000002.jsonl``, or ``000002.r3.jsonl`` for rank 3."""
+    return f"{attempt:06d}.jsonl" if rank == 0 else f"{attempt:06d}.r{rank}.jsonl"
+
+
+def segments(folder: Path) -> list[Segment]:
+    """Return the segments in a log folder, by attempt, then by rank."""
     try:
         names = os.listdir(folder)
     except FileNotFoundError:
         return []
-    found = (Path(name) for name in names if name.endswith(SUFFIX))
-    return sorted((int(name.stem), folder / name) for name in found if name.stem.isdecimal())
+    found = ((_NAME.fullmatch(name), name) for name in names if name.isascii())
+    return sorted(
+        Segment(int(match[1]), int(match[2] or 0), folder / name) for match, name in found if match
+    )
 
 
 class LogWriter:
-    """Writes one new segment.
+    """Writes one segment.
 
     A record is acknowledged when `append` returns: it is then in the hands of the operating
     system, and a killed process loses nothing. `sync` makes it survive a power cut.
 
     Args:
         folder: The log folder; it is made when missing.
+        attempt: Attempt of the segment; one more than there are when left out.
+        rank: Rank of the writing process. A rank above 0 goes on in its own segment when it
+            comes back within an attempt.
 
     Raises:
-        RunFolderError: The segment cannot be made.
+        RunFolderError: The segment cannot be made, or another process writes it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        existing = segments(folder)
-        self.segment = existing[-1][0] + 1 if existing else 1
-        self.path = folder / f"{self.segment:06d}{SUFFIX}"
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+    def __init__(self, folder: Path, *, attempt: int | None = None, rank: int = 0) -> None:
+        if attempt is None:
+            existing = segments(folder)
+            attempt = existing[-1].attempt + 1 if existing else 1
+        self.segment = attempt
+        self.path = folder / segment_name(attempt, rank)
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self.path, flags, 0o644)
+            self._file = os.open(self.path, flags if rank else flags | os.O_EXCL, 0o644)
         except OSError as error:
             raise unwritable(self.path, error) from None
-        self._torn = False
+        if not hold(self._file):
+            os.close(self._file)
+            raise RunFolderError(
+                "is being written by another process", where=self.path, fix="use another rank"
+            )
+        self._torn = _ends_torn(self._file)
         sync_folder(folder)
 
     def append(self, kind: str, data: Mapping[str, Any]) -> None:
@@ -68,17 +94,33 @@ class LogWriter:
             written = os.write(self._file, line)
         except OSError as error:
             raise unwritable(self.path, error) from None
-        self._torn = written != len(line)
-        if self._torn:
+        if written != len(line):
+            self._torn = True
             raise RunFolderError("record was cut short", where=self.path, fix="free disk space")
+        self._torn = False
 
     def sync(self) -> None:
-        """Force everything written so far onto the disk (milliseconds; for checkpoints)."""
-        os.fsync(self._file)
+        """Force everything written so far onto the disk (milliseconds; for checkpoints).
+
+        Raises:
+            RunFolderError: The disk refuses.
+        """
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise unwritable(self.path, error) from None
 
     def close(self) -> None:
         """Sync and close; closing twice does nothing."""
         if self._file >= 0:
-            os.fsync(self._file)
-            os.close(self._file)
-            self._file = -1
+            try:
+                self.sync()
+            finally:
+                os.close(self._file)
+                self._file = -1
+
+
+def _ends_torn(file: int) -> bool:
+    """Tell whether a segment that is gone on with ends within a line."""
+    size = os.lseek(file, 0, os.SEEK_END)
+    return size > 0 and os.pread(file, 1, size - 1) != b"\n"

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from nucleate.core import RunFolderError
-from nucleate.store.files import write_atomic
+from nucleate.store.files import sha256, write_atomic
 
-FORMAT = 1
+FORMAT = 2
 """Version of the run folder's layout that this code writes, and the newest that it reads."""
 FILE = "run.json"
 
@@ -54,10 +54,26 @@ class Manifest:
     format: int = FORMAT
 
 
-def write_manifest(run: Path, manifest: Manifest) -> None:
-    """Write `run.json` atomically."""
+def write_manifest(run: Path, manifest: Manifest) -> bytes:
+    """Write `run.json` atomically, and return its bytes."""
     text = json.dumps(asdict(manifest), indent=2, ensure_ascii=False, allow_nan=False)
-    write_atomic(run / FILE, f"{text}\n".encode())
+    content = f"{text}\n".encode()
+    write_atomic(run / FILE, content)
+    return content
+
+
+def manifest_record(content: bytes) -> dict[str, Any]:
+    """Return the data of the log's record that keeps a copy of `run.json`, and its SHA-256."""
+    return {"sha256": sha256(content), "manifest": json.loads(content)}
+
+
+def manifest_of_record(run: Path, data: Mapping[str, Any]) -> Manifest:
+    """Read a manifest from the log's copy of it.
+
+    Raises:
+        RunFolderError: It is of a newer format, or no manifest.
+    """
+    return _from_json(run, data["manifest"])
 
 
 def read_manifest(run: Path) -> Manifest:

@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from nucleate.store import record
-from nucleate.store.log import segments
+from nucleate.store.log import Segment, segments
 from nucleate.store.record import Record
+
+
+@dataclass(slots=True)
+class Place:
+    """How far a segment has been read.
+
+    Attributes:
+        offset: Bytes read: everything up to the last complete line.
+        records: Records read.
+        damaged: Complete lines that are not what was written.
+        tail: Bytes after the last complete line.
+        damaged_end: Whether those are a whole record whose newline was altered.
+    """
+
+    offset: int = 0
+    records: int = 0
+    damaged: int = 0
+    tail: int = 0
+    damaged_end: bool = False
 
 
 class LogReader:
@@ -19,41 +40,40 @@ class LogReader:
 
     Args:
         folder: The log folder; a missing one reads as empty.
+
+    Attributes:
+        places: How far each segment has been read.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._offsets: dict[int, int] = {}
-        self._damaged = 0
-        self._damaged_ends: set[int] = set()
+        self.places: dict[Segment, Place] = {}
 
     @property
     def damaged(self) -> int:
         """Lines skipped so far because they are not what was written."""
-        return self._damaged + len(self._damaged_ends)
+        return sum(place.damaged + place.damaged_end for place in self.places.values())
 
     def read(self) -> Iterator[Record]:
         """Yield the records that are new since the last call, segment by segment."""
-        for segment, path in segments(self._folder):
-            yield from self._read_segment(segment, path)
+        for segment in segments(self._folder):
+            with suppress(FileNotFoundError):  # taken away since it was listed
+                yield from self._read_segment(segment)
 
-    def _read_segment(self, segment: int, path: Path) -> Iterator[Record]:
-        offset = self._offsets.get(segment, 0)
-        with path.open("rb") as file:
-            file.seek(offset)
+    def _read_segment(self, segment: Segment) -> Iterator[Record]:
+        place = self.places.setdefault(segment, Place())
+        with segment.path.open("rb") as file:
+            file.seek(place.offset)
             for line in file:
                 if not line.endswith(b"\n"):
-                    self._judge_end(segment, line)
+                    place.tail = len(line)
+                    place.damaged_end = record.verified(line[:-1])
                     return
-                offset += len(line)
-                self._offsets[segment] = offset
-                found = record.decode(line[:-1], segment)
+                place.offset += len(line)
+                found = record.decode(line[:-1], segment.attempt, segment.rank)
                 if found:
+                    place.records += 1
                     yield found
                 elif line != b"\n":
-                    self._damaged += 1
-
-    def _judge_end(self, segment: int, line: bytes) -> None:
-        """Tell a whole record whose newline was altered from one that was cut short."""
-        if record.verified(line[:-1]):
-            self._damaged_ends.add(segment)
+                    place.damaged += 1
+            place.tail, place.damaged_end = 0, False

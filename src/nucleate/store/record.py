@@ -18,6 +18,7 @@ from typing import Any
 _OPEN = b'{"crc":"'
 _CLOSE = b'",'
 _BODY = len(_OPEN) + 8 + len(_CLOSE)
+_decode = json.JSONDecoder().raw_decode
 _encoder = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
@@ -29,13 +30,15 @@ class Record:
         kind: ``start``, ``reading``, ``loss``, ``event``, ``ledger``, ``finish`` …
         time: When it was written, in seconds since 1970.
         data: Its content, as JSON types.
-        segment: Number of the segment it stands in (1 for the first process start).
+        segment: Attempt whose segment it stands in (1 for the first process start).
+        rank: Rank of the process that wrote it.
     """
 
     kind: str
     time: float
     data: dict[str, Any]
     segment: int = 0
+    rank: int = 0
 
 
 def encode(kind: str, time: float, data: Mapping[str, Any]) -> bytes:
@@ -55,13 +58,16 @@ def verified(line: bytes) -> bool:
     return line[:_BODY] == b"%s%08x%s" % (_OPEN, zlib.crc32(body), _CLOSE)
 
 
-def decode(line: bytes, segment: int) -> Record | None:
+def decode(line: bytes, segment: int, rank: int = 0) -> Record | None:
     """Read a line (without its newline); None when its checksum or its shape is wrong."""
     if not verified(line):
         return None
     try:
-        fields = json.loads(line)
-        return Record(str(fields["kind"]), float(fields["time"]), dict(fields["data"]), segment)
+        fields, _ = _decode(line.decode("ascii"))
+        kind, time, data = fields["kind"], fields["time"], fields["data"]
+        if type(kind) is str and type(time) is float and type(data) is dict:
+            return Record(kind, time, data, segment, rank)
+        return Record(str(kind), float(time), dict(data), segment, rank)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
 

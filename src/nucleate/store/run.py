@@ -18,8 +18,10 @@ from nucleate.store.files import is_locked
 from nucleate.store.heads import HEADS, HeadHistory, read_heads
 from nucleate.store.headtable import write_heads
 from nucleate.store.history import Attempt, History
-from nucleate.store.manifest import Manifest, read_manifest
+from nucleate.store.items import ITEMS, read_scores
+from nucleate.store.manifest import Manifest
 from nucleate.store.reader import LogReader
+from nucleate.store.recovery import find_manifest, manifest_altered
 from nucleate.store.writer import LOCK, LOG
 
 
@@ -52,27 +54,25 @@ class Run:
     def open(cls, path: str | Path) -> Run:
         """Open a run folder.
 
+        Where `run.json` is missing or damaged, the log's copy of it stands in, and `damaged`
+        counts it.
+
         Raises:
             RunFolderError: The folder is missing, is no run folder, is damaged, or was written
                 in a newer format.
         """
         path = Path(path)
-        return cls(path, read_manifest(path))
+        return cls(path, find_manifest(path))
 
     def curves(self) -> dict[str, Curve]:
         """Return the Curve of each metric."""
         with self._now() as history:
-            return {
-                metric: Curve.from_readings((kept.step, kept.reading) for kept in taken.values())
-                for metric, taken in sorted(history.readings.items())
-            }
+            return history.readings.curves()
 
     def readings(self) -> list[tuple[Step, Reading]]:
         """Return every Reading without its items, by metric, then by tokens."""
         with self._now() as history:
-            taken = [kept for by_step in history.readings.values() for kept in by_step.values()]
-        taken.sort(key=lambda kept: (kept.reading.metric, kept.step.tokens))
-        return [(kept.step, kept.reading) for kept in taken]
+            return list(history.readings)
 
     def items(self, metric: str, step: int) -> NDArray[np.float32]:
         """Return the per-item scores of a metric at an optimiser step, shape ``(n,)``.
@@ -83,10 +83,15 @@ class Run:
             RunFolderError: The run has no such Reading.
         """
         with self._now() as history:
-            taken = history.readings.get(metric, {}).get(step)
-        if taken is None:
+            where = history.readings.items_at(metric, step)
+            digest = history.side.get(where) if isinstance(where, str) else None
+        if where is None:
             raise RunFolderError(f"no reading of {metric} at step {step}", where=self.path)
-        return codec.unpack_items(taken.packed)
+        if isinstance(where, dict):
+            return codec.unpack_items(where["packed"])
+        if not where:
+            return np.empty(0, np.float32)
+        return read_scores(self.path / ITEMS / Path(where).name, digest, metric)
 
     def heads(self) -> HeadHistory:
         """Return what was found out about every attention head, at each Step it was looked at.
@@ -94,7 +99,7 @@ class Run:
         Side files that are missing or damaged are left out and counted in `HeadHistory.damaged`.
         """
         with self._now() as history:
-            kept = sorted(history.heads.values(), key=lambda kept: kept[0].tokens)
+            kept = history.heads
         return read_heads(self.path / HEADS, kept)
 
     @property
@@ -121,17 +126,17 @@ class Run:
     def events(self) -> list[Event]:
         """Return what happened, in order of writing."""
         with self._now() as history:
-            return list(history.events)
+            return history.events
 
     def decisions(self) -> list[Decision]:
         """Return which levers were pulled, when and why, in order."""
         with self._now() as history:
-            return list(history.decisions)
+            return history.decisions
 
     def attempts(self) -> list[Attempt]:
         """Return the process starts, in order."""
         with self._now() as history:
-            return list(history.attempts)
+            return history.attempts
 
     @property
     def last(self) -> Step | None:
@@ -157,9 +162,13 @@ class Run:
 
     @property
     def damaged(self) -> int:
-        """Records that cannot be used because they are not what was written."""
+        """Records that cannot be used because they are not what was written, and `run.json`.
+
+        `nucleate doctor` says which, and what to do.
+        """
         with self._now() as history:
-            return history.malformed + self._log.damaged
+            altered = manifest_altered(self.path, history.manifest)
+            return history.malformed + self._log.damaged + altered
 
     def export_csv(self, path: str | Path) -> None:
         """Write all Readings as one long table: a row per metric and Step.
@@ -185,7 +194,7 @@ class Run:
 
     def _losses(self) -> list[tuple[Step, float, float]]:
         with self._now() as history:
-            return sorted(history.losses.values(), key=lambda kept: kept[0].tokens)
+            return history.losses
 
     @contextmanager
     def _now(self) -> Iterator[History]:

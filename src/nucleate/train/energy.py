@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from nucleate.core import Event, LedgerEntry, Mark, RecipeError, Step, preserved_random_state
-from nucleate.store import Run, RunWriter
+from nucleate.store import Run, RunWriter, TolerantWriter
 
 EVENT = "energy"
 """Kind of the event that says how the energy was obtained."""
@@ -127,7 +127,7 @@ class EnergyMeter:
 
 
 @contextmanager
-def metered(writer: RunWriter, wanted: bool) -> Iterator[None]:
+def metered(writer: RunWriter | TolerantWriter, wanted: bool) -> Iterator[None]:
     """Add the energy of a block to the ledger of a run, beside what earlier attempts used.
 
     An attempt that was killed leaves no figure: the seconds of the entries say how long the

@@ -11,6 +11,7 @@ import torch
 
 from nucleate.core import (
     DISCARDED,
+    CheckpointError,
     Decision,
     Event,
     LedgerEntry,
@@ -23,7 +24,7 @@ from nucleate.core import (
 from nucleate.models import save_checkpoint
 from nucleate.observe.observer import Observer
 from nucleate.observe.schedule import Due, ProbeSchedule, log_spaced, make_schedule
-from nucleate.store import Run, RunWriter
+from nucleate.store import Run, RunWriter, TolerantWriter
 from nucleate.train.control import Controller
 from nucleate.train.control.rules import LOSS
 from nucleate.train.interrupt import stop_between_steps
@@ -62,18 +63,23 @@ class Loop:
         writer: The run folder.
         listener: Who watches.
         observed: False trains without any probe (the weights are the same, bit by bit).
+
+    Attributes:
+        unsaved: Why the present state could not be saved; empty where it was.
     """
 
     def __init__(
         self,
         recipe: Recipe,
         workload: Workload,
-        writer: RunWriter,
+        writer: RunWriter | TolerantWriter,
         *,
         listener: Listener | None = None,
         observed: bool = True,
     ) -> None:
-        self.recipe, self.workload, self.writer = recipe, workload, writer
+        self.recipe, self.workload = recipe, workload
+        self.writer = TolerantWriter.around(writer)
+        self.unsaved = ""
         self._listener = listener
         self.training = Training(recipe, workload, pick_device(recipe.device))
         self.step = Step(0, 0)
@@ -208,7 +214,7 @@ class Loop:
                 self.advance()
             stopped = asked()
         self.save()
-        self._close("finished" if self.ended else "interrupted")
+        self._close("finished" if self.ended and not self.unsaved else "interrupted")
         if stopped:
             raise KeyboardInterrupt
 
@@ -281,13 +287,16 @@ class Loop:
         begin = time.perf_counter()
         folder = self.writer.checkpoints / f"step{self.step.step}"
         extra = {"tokenizer.json": self.workload.tokenizer.backend_tokenizer.to_str().encode()}
-        save_checkpoint(
-            folder, self.training.model, step=self.step, extra_files=extra, replace=True
-        )
+        try:
+            save_checkpoint(
+                folder, self.training.model, step=self.step, extra_files=extra, replace=True
+            )
+        except CheckpointError as error:  # a full disk: the run goes on without this one
+            self.writer.failed(error)
         self._seconds["checkpoints"] += time.perf_counter() - begin
 
     def save(self) -> None:
-        """Replace the resume point by the present state."""
+        """Replace the resume point by the present state; keep the old one where that fails."""
         begin = time.perf_counter()
         state = {
             "training": self.training.state(),
@@ -301,9 +310,13 @@ class Loop:
             "heads": self.heads.state() if self.heads else None,
             "controller": self.controller.state() if self.controller else None,
         }
-        save_state(
-            self.writer.path, self.training.model, self.training.optimizers, self.step, state
-        )
+        training = self.training
+        try:
+            save_state(self.writer.path, training.model, training.optimizers, self.step, state)
+            self.unsaved = ""
+        except CheckpointError as error:
+            self.unsaved = str(error)
+            self.writer.failed(error)
         self.writer.sync()
         self._seconds["checkpoints"] += time.perf_counter() - begin
 

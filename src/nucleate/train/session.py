@@ -72,14 +72,31 @@ def run(
         for note in workload.suite.notes:
             writer.event(Event(Step(0, 0), "note", note))
         workload.tokenizer.save_pretrained(path / "tokenizer")
+        writer.vouch("tokenizer/tokenizer.json")
         try:
             loop = Loop(recipe, workload, writer, listener=listener, observed=observed)
         except UserError:
             shutil.rmtree(path)  # nothing was trained, and the corrected call needs the name
             raise
-        with metered(writer, recipe.energy):
-            loop.run()
+        _train(loop, recipe)
     return path
+
+
+def _train(loop: Loop, recipe: Recipe) -> None:
+    """Run a loop to its end.
+
+    Raises:
+        RunFolderError: What it arrived at could not be saved.
+    """
+    with metered(loop.writer, recipe.energy):
+        loop.run()
+    if loop.unsaved:
+        path = loop.writer.path
+        raise RunFolderError(
+            "was trained to its end, but that could not be saved",
+            where=path,
+            fix="free disk space, then go on with --resume",
+        )
 
 
 def _resume(path: Path, listener: Listener | None, observed: bool) -> Path:
@@ -102,8 +119,7 @@ def _resume(path: Path, listener: Listener | None, observed: bool) -> Path:
         if changed:
             text = f"not bit-exact from here on: {'; '.join(changed)}"
             writer.event(Event(step, "inexact resume", text))
-        with metered(writer, recipe.energy):
-            loop.run()
+        _train(loop, recipe)
     return path
 
 

@@ -153,9 +153,9 @@ def test_a_run_folder_that_cannot_be_written_warns_once(tmp_path: Path) -> None:
     def full(*_: Any) -> None:
         raise RunFolderError("no space left")
 
-    writer.reading = full  # type: ignore[method-assign]
+    writer.readings = full  # type: ignore[method-assign]
     observer = Observer(_model(), _suite(_fine), (), writer)
-    with pytest.warns(UserWarning, match="nothing is recorded from here on"):
+    with pytest.warns(UserWarning, match="gaps from here on, training goes on: no space"):
         observer.measure(Step(1, 1))
     observer.measure(Step(2, 2))  # a second warning would be an error here
     writer.close()

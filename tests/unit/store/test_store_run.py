@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import shutil
 import subprocess
 import sys
 
@@ -229,6 +230,7 @@ BROKEN = {
 @pytest.mark.parametrize("use", [Run.open, lambda path: RunWriter.resume(path, at(0))])
 def test_a_folder_that_is_no_run_is_refused(path, message, use):
     RunWriter.create(path, Manifest("broken")).close()
+    shutil.rmtree(path / "log")  # where a copy of run.json is
     BROKEN[message](path)
     with pytest.raises(RunFolderError, match=message) as caught:
         use(path)

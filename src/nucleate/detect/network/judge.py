@@ -21,7 +21,7 @@ SIZES = (25, 40, 70, 161)
 KINK_SHARE = 0.5
 """Share of the false claims that kinks may make; steps and cliffs make the rest."""
 
-RAISED = 3.0
+RAISED = 2.0
 """p is raised by this factor: curves of other makes than the network was shown look sharp to it
 more often (`benchmarks.detect.abroad`)."""
 

@@ -73,8 +73,7 @@ class Recorder:
         for answer in outcome.answers:
             self._spent[COMPUTING] += answer.seconds
             self._share += 1 / len(self._suite.parts)
-            for reading in answer.readings:
-                self._writer.reading(member.step, reading)
+            self._writer.readings(member.step, answer.readings)
             if answer.heads is not None:
                 self._writer.heads(member.step, answer.heads)
             self._writer.scored(member.step, member.name, answer.part, failed=bool(answer.error))

@@ -1,0 +1,103 @@
+"""Bring curves that another tool kept into run folders, one for each of its runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from nucleate.core import Curve, CurveBook, Event, Reading, RunFolderError, Step, UserError
+from nucleate.store import Manifest, RunWriter
+
+
+def import_book(book: CurveBook, out: str | Path, *, tokens_per_step: float = 0.0) -> list[Path]:
+    """Write the curves of a book as finished runs.
+
+    Args:
+        book: Curves by run, as `read_book` read them.
+        out: The run folder to make; with several runs, a folder to make one in for each.
+        tokens_per_step: Tokens of one unit of the book's axis, where it does not count tokens.
+
+    Returns:
+        The run folders.
+
+    Raises:
+        UserError: The book counts no tokens and nobody said how many a step has, or a folder is
+            taken.
+
+    Example:
+        >>> import_book(read_book("curves.csv"), "runs/imported")       # doctest: +SKIP
+    """
+    out = Path(out)
+    if book.axis != "tokens" and tokens_per_step <= 0:
+        raise UserError(
+            f"counts {book.axis}s, and a run counts tokens",
+            where=book.source,
+            fix=f"say how many tokens one {book.axis} has: --tokens-per-step N",
+        )
+    folders = _folders(book, out)
+    if len(folders) > 1 and out.exists() and (out.is_file() or any(out.iterdir())):
+        raise RunFolderError("is not empty", where=out, fix="choose another folder")
+    for run, folder in folders.items():
+        _write(book, run, folder, tokens_per_step if book.axis != "tokens" else 0.0)
+    return list(folders.values())
+
+
+def _folders(book: CurveBook, out: Path) -> dict[str, Path]:
+    if len(book.runs) == 1:
+        return dict.fromkeys(book.runs, out)
+    found: dict[str, Path] = {}
+    for number, run in enumerate(book.runs, 1):
+        name = re.sub(r"[^\w.-]+", "-", run).strip("-.")[:80] or f"run{number}"
+        if out / name in found.values():
+            name = f"{name}-{number}"
+        found[run] = out / name
+    return found
+
+
+def _write(book: CurveBook, run: str, folder: Path, tokens_each: float) -> None:
+    taken, numbered = _by_step(book.runs[run], tokens_each)
+    about = {"source": Path(book.source).name, "run": run, "axis": book.axis}
+    if tokens_each:
+        about["tokens_per_step"] = f"{tokens_each:g}"
+    manifest = Manifest(run or Path(book.source).stem, {"imported": about})
+    with RunWriter.create(folder, manifest) as writer:
+        notes = list(book.notes)
+        if numbered:
+            notes.append("The source tells no optimiser steps: positions are numbered instead.")
+        for note in notes:
+            writer.event(Event(Step(0, 0), "note", note))
+        last = Step(0, 0)
+        for last, readings in taken:
+            writer.readings(last, readings)
+        writer.finish("finished", last)
+
+
+def _by_step(
+    curves: Mapping[str, Curve], tokens_each: float
+) -> tuple[list[tuple[Step, list[Reading]]], bool]:
+    """Return what was measured at each Step, in order, and whether steps had to be numbered."""
+    placed: dict[tuple[int, int, float], list[Reading]] = {}
+    for name, curve in curves.items():
+        positions = curve.tokens.tolist()
+        for i, (position, step) in enumerate(zip(positions, curve.steps, strict=True)):
+            tokens = round(position * tokens_each) if tokens_each else round(position)
+            count = curve.counts[i] if curve.counts else 0
+            reading = Reading(
+                metric=name,
+                value=curve.values[i],
+                se=curve.se[i],
+                n=count,
+                chance=curve.chance,
+                unit=curve.unit,
+                level=curve.level,
+            )
+            placed.setdefault((tokens, step.step, step.lr), []).append(reading)
+    ordered = sorted(placed)
+    counted = [step for _, step, _ in ordered]
+    numbered = len(set(counted)) < len(counted) or counted != sorted(counted)
+    out = []
+    for number, key in enumerate(ordered, 1):
+        tokens, done, lr = key
+        out.append((Step(number if numbered else done, tokens, lr=lr), placed[key]))
+    return out, numbered

@@ -1,0 +1,86 @@
+"""The commands on run folders: `nucleate doctor`, `nucleate export` and `nucleate import`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+
+
+def doctor(
+    run: Run,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    mend: Annotated[
+        bool, typer.Option("--mend", help="Put run.json back from the log where it is damaged.")
+    ] = False,
+) -> None:
+    """Say what of a run folder is whole and what is not; exit 1 where something is damaged."""
+    from nucleate.store.doctor import examine
+    from nucleate.store.doctor import mend as put_back
+    from nucleate.views.doctor import as_data, print_examination
+
+    done = put_back(run) if mend else []
+    found = examine(run)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(as_data(found, done), ensure_ascii=False, allow_nan=False))
+    else:
+        print_examination(found, done)
+    if not found.whole:
+        raise typer.Exit(1)
+
+
+def export(
+    run: Run,
+    to: Annotated[
+        Path, typer.Option("--to", metavar="FILE", help="FILE.csv, .parquet, .duckdb or .nc.")
+    ],
+    heads: Annotated[
+        bool, typer.Option("--heads", help="Scores of all heads instead: .csv or .parquet.")
+    ] = False,
+) -> None:
+    """Write the readings of a run as a table: CSV, Parquet, DuckDB or netCDF (xarray)."""
+    from nucleate.core import UserError
+    from nucleate.store import Run as RunFolder
+    from nucleate.store.export import export as write
+
+    opened = RunFolder.open(run)
+    if not heads:
+        write(opened, to)
+    elif to.suffix.lower() in (".csv", ".parquet"):
+        opened.export_heads(to)
+    else:
+        raise UserError("heads go into a table", where=to, expected=".csv or .parquet")
+    typer.echo(to)
+
+
+def import_(
+    source: Annotated[
+        Path, typer.Argument(help="CSV, Parquet, TensorBoard, W&B, MLflow, trackio … (see detect).")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Run folder to write, or a folder of them.")],
+    tokens_per_step: Annotated[
+        float,
+        typer.Option(min=0, metavar="N", help="Tokens of a step (or epoch), if SOURCE has none."),
+    ] = 0.0,
+    metric: Annotated[
+        list[str] | None, typer.Option(metavar="PATTERN", help="Take these metrics: 'eval*'.")
+    ] = None,
+    run: Annotated[
+        list[str] | None, typer.Option(metavar="PATTERN", help="Take these runs: 'seed*'.")
+    ] = None,
+    step: Annotated[
+        str, typer.Option(metavar="COLUMN", help="Column of positions along training.")
+    ] = "",
+) -> None:
+    """Make run folders of curves that another tool kept."""
+    from nucleate.bridges.tables import ColumnChoice, read_book
+    from nucleate.bridges.tables.into_run import import_book
+
+    book = read_book(source, ColumnChoice(step=step), metrics=metric or (), runs=run or ())
+    for folder in import_book(book, out, tokens_per_step=tokens_per_step):
+        typer.echo(folder)

@@ -1,0 +1,78 @@
+"""Curves of other tools as run folders: what was read is what the folder says."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from nucleate.bridges.tables import read_book
+from nucleate.bridges.tables.into_run import import_book
+from nucleate.cli import app
+from nucleate.core import RunFolderError, UserError
+from nucleate.store import Run
+
+
+def table(path, header, rows):
+    lines = [header, *(",".join(str(cell) for cell in row) for row in rows)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_table_over_tokens(tmp_path):
+    rows = [(step, step * 1000, step / 8, 5 - step) for step in (1, 2, 4)]
+    source = table(tmp_path / "curves.csv", "step,tokens,acc,nll", rows)
+    (folder,) = import_book(read_book(source), tmp_path / "run")
+    run = Run.open(folder)
+    curve = run.curves()["acc"]
+    assert curve.values == (0.125, 0.25, 0.5)
+    assert [(step.step, step.tokens) for step in curve.steps] == [(1, 1000), (2, 2000), (4, 4000)]
+    assert run.curves()["nll"].values == (4.0, 3.0, 1.0)
+    assert (run.status, run.damaged, run.manifest.name) == ("finished", 0, "curves")
+    assert run.manifest.recipe["imported"]["source"] == "curves.csv"
+
+
+def test_steps_need_their_tokens(tmp_path):
+    source = table(tmp_path / "curves.csv", "step,acc", [(1, 0.5), (3, 0.75)])
+    book = read_book(source)
+    with pytest.raises(UserError, match=r"one step has: --tokens-per-step N"):
+        import_book(book, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    import_book(book, tmp_path / "run", tokens_per_step=512)
+    curve = Run.open(tmp_path / "run").curves()["acc"]
+    assert [(step.step, step.tokens) for step in curve.steps] == [(1, 512), (3, 1536)]
+
+
+def test_tokens_without_steps_are_numbered_and_say_so(tmp_path):
+    source = table(tmp_path / "curves.csv", "tokens,acc", [(100, 0.5), (300, 0.75)])
+    import_book(read_book(source), tmp_path / "run")
+    run = Run.open(tmp_path / "run")
+    steps = run.curves()["acc"].steps
+    assert [(step.step, step.tokens) for step in steps] == [(1, 100), (2, 300)]
+    assert "positions are numbered instead" in run.events()[-1].text
+
+
+def test_several_runs_become_several_folders(tmp_path):
+    rows = [(seed, t, t / 1000) for seed in ("a/b", "a b") for t in (100, 200)]
+    source = table(tmp_path / "curves.csv", "run,tokens,acc", rows)
+    folders = import_book(read_book(source), tmp_path / "runs")
+    assert [folder.name for folder in folders] == ["a-b", "a-b-2"]
+    assert [Run.open(folder).manifest.name for folder in folders] == ["a/b", "a b"]
+    with pytest.raises(RunFolderError, match="is not empty"):
+        import_book(read_book(source), tmp_path / "runs")
+
+
+def test_tensorboard_by_the_command(tmp_path):
+    pytest.importorskip("tensorboard")
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(tmp_path / "tb")) as writer:
+        for step in range(5):
+            writer.add_scalar("loss", 5.0 - step, step)
+    arguments = ["import", str(tmp_path / "tb"), "--out", str(tmp_path / "run")]
+    shown = CliRunner().invoke(app, [*arguments, "--tokens-per-step", "64"])
+    assert shown.exit_code == 0, shown.output
+    curve = Run.open(tmp_path / "run").curves()["loss"]
+    assert curve.values == (5.0, 4.0, 3.0, 2.0, 1.0)
+    assert [step.tokens for step in curve.steps] == [0, 64, 128, 192, 256]
+    data = json.loads(CliRunner().invoke(app, ["doctor", str(tmp_path / "run"), "--json"]).output)
+    assert (data["whole"], data["readings"]) == (True, 5)
