@@ -25,6 +25,9 @@ _HOME = {
     "watch": "nucleate.observe.watch",
 }
 
+DRAWN_BY = ("nucleate.views.notebook",)
+"""Modules that draw curves, transitions and runs in notebooks; see `nucleate.core.display`."""
+
 __all__ = ["Run", "__version__", "compare", "scan", "transitions", "watch"]
 
 

@@ -14,6 +14,7 @@ import typer
 from nucleate.bridges.lm_eval.commands import commands as suite_commands
 from nucleate.cli_causal import causal
 from nucleate.cli_cost import cost
+from nucleate.cli_figure import figure
 from nucleate.cli_folder import doctor, export, import_
 from nucleate.cli_replay import replay
 from nucleate.cli_scan import Interrupted, scan
@@ -243,6 +244,7 @@ app.command()(cost)
 app.command()(doctor)
 app.command()(export)
 app.command("import")(import_)
+app.command()(figure)
 
 
 @app.command()
@@ -346,6 +348,18 @@ def _usage_error(error: Exception) -> Exception | None:
     return UserError(what[:1].lower() + what[1:], fix=f"see {context.command_path} --help")
 
 
+def _file_error(error: Exception) -> Exception | None:
+    """Return a file that is not there, or leads nowhere, as a mistake in the input."""
+    import errno
+
+    from nucleate.core import DataError
+
+    lost = (errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.EACCES)
+    if not isinstance(error, OSError) or error.errno not in lost or not error.filename:
+        return None
+    return DataError("cannot be read", where=str(error.filename), got=error.strerror)
+
+
 def main() -> None:
     """Run the command line; mistakes of the user end as one line and exit code 2."""
     debug = "--debug" in sys.argv
@@ -363,7 +377,7 @@ def main() -> None:
             raise
         from nucleate.core import NucleateError
 
-        error = _usage_error(error) or error
+        error = _usage_error(error) or _file_error(error) or error
         known = isinstance(error, NucleateError)
         text = str(error) if known else f"defect: {type(error).__name__}: {error} (see --debug)"
         typer.echo(f"nucleate: {text}", err=True)

@@ -39,3 +39,22 @@ def test_presets_follow_a_changed_length() -> None:
     assert demo_recipe(tokens=100_000).probes.cost_cap > 10
     assert demo_recipe().probes.cost_cap == 0.2
     assert demo_recipe(seed=3).seed == 3
+
+
+def test_a_section_that_says_one_thing_keeps_the_rest_of_the_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text("tokens: 4e6\nmodel: {layers: 2}\nprobes: {per_decade: 20}\n")
+    partial = load_recipe(path)
+    path.write_text("tokens: 4e6\n")
+    whole = load_recipe(path)
+    assert partial.model.resolved().width == whole.model.resolved().width == 64
+    assert partial.model.tie_embeddings
+    assert partial.model.layers == 2
+    assert (partial.probes.cost_cap, partial.probes.items) == (0.1, 128)
+    assert partial.probes.per_decade == 20
+    path.write_text("tokens: 4e6\nmodel: {size: base}\nprobes: {cost_cap: 0.05}\n")
+    other = load_recipe(path)
+    assert other.model.resolved().width == 256
+    assert (other.probes.cost_cap, other.probes.items) == (0.05, 128)
+    empty = whole.model_copy(update={"model": load_recipe(path, model={}).model})
+    assert empty == whole

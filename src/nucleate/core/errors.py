@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-MAX_LINE = 200
-"""Longest message, in characters, that `UserError` prints."""
+MAX_LINE = 190
+"""Longest message of a `UserError`, in characters: with "nucleate: " before it, a line of 200."""
 
 
 class NucleateError(Exception):
@@ -43,7 +43,7 @@ class UserError(NucleateError):
     def _line(self) -> str:
         detail = []
         if self.got is not None:
-            detail.append(f"got {_clip(repr(self.got), 48)}")
+            detail.append(f"got {_clip(_shown(self.got), 48)}")
         if self.expected:
             detail.append(f"expected {_clip(self.expected, 72)}")
         where = f"{_clip(self.where, 80, keep_end=True)}: " if self.where else ""
@@ -52,7 +52,7 @@ class UserError(NucleateError):
             line += f" ({', '.join(detail)})"
         if self.fix:
             line = _clip(line, MAX_LINE - len(self.fix) - 2) + f"; {self.fix}"
-        return _clip(line, MAX_LINE)
+        return _clip(_printable(line), MAX_LINE)
 
 
 class RecipeError(UserError):
@@ -69,6 +69,21 @@ class CheckpointError(UserError):
 
 class RunFolderError(UserError):
     """A run folder that is missing, locked or damaged."""
+
+
+def _shown(value: object) -> str:
+    """Return a value as Python writes it, where it can be written at all."""
+    try:
+        return repr(value)
+    except (ValueError, RecursionError):  # integers beyond 4,300 digits, lists inside themselves
+        return f"a {type(value).__name__} too long to show"
+
+
+def _printable(text: str) -> str:
+    """Write out what would steer a terminal, or cannot be encoded: names come from anywhere."""
+    return "".join(
+        c if c.isprintable() or c.isspace() else c.encode("unicode_escape").decode() for c in text
+    )
 
 
 def _clip(text: str, limit: int, *, keep_end: bool = False) -> str:

@@ -90,7 +90,7 @@ def read_architecture(config: Mapping[str, Any], *, where: str = "") -> Architec
     try:
         width, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
         experts = int(config.get("num_local_experts") or 0)
-        return Architecture(
+        found = Architecture(
             family=family,
             layers=int(config["num_hidden_layers"]),
             width=width,
@@ -105,10 +105,16 @@ def read_architecture(config: Mapping[str, Any], *, where: str = "") -> Architec
             bias=bool(config.get("attention_bias", family == "gpt_neox")),
             context=int(config.get("max_position_embeddings") or 0),
         )
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError) as error:
         raise CheckpointError(
             "is not the config of a model", where=where, got=str(error), expected="its sizes"
         ) from None
+    sizes = (found.layers, found.width, found.vocab, found.heads, found.kv_heads, found.mlp_width)
+    if min(*sizes, found.head_width, found.active) < 1 or found.experts < 0:
+        raise CheckpointError(
+            "is not the config of a model", where=where, got=sizes, expected="sizes of 1 or more"
+        )
+    return found
 
 
 def forward_flops(architecture: Architecture, context: int) -> dict[str, float]:

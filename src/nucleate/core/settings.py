@@ -11,6 +11,8 @@ from nucleate.core.errors import RecipeError
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 12
+MAX_VALUES = 5000
+"""Most keys and values of a file together: far more than any recipe needs."""
 
 
 class Settings(BaseModel):
@@ -130,11 +132,16 @@ def _nearest(word: str, known: list[str]) -> str | None:
 
 
 def _refuse_aliases_and_depth(yaml: Any, text: str, where: str) -> None:
-    depth = 0
+    depth = values = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         line = f"{where}:{event.start_mark.line + 1}"
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise RecipeError("anchors and aliases are not allowed", where=line)
+        if isinstance(event, yaml.ScalarEvent):
+            values += 1
+            if values > MAX_VALUES:
+                most = f"at most {MAX_VALUES}"
+                raise RecipeError("has too many keys and values", where=line, expected=most)
         if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
             depth += 1
             if depth > MAX_DEPTH:
@@ -159,7 +166,18 @@ def _strict_loader(yaml: Any, where: str) -> Any:
             mapping[key] = loader.construct_object(value_node, deep=True)
         return mapping
 
+    def construct_number(loader: Any, node: Any) -> int | float:
+        line = f"{where}:{node.start_mark.line + 1}"
+        if ":" in node.value:  # YAML 1.1 takes 1:30 for ninety
+            fix = "write it out, or put it in quotes"
+            raise RecipeError("base-60 numbers are not read", where=line, got=node.value, fix=fix)
+        kind = "int" if node.tag.endswith(":int") else "float"
+        made: int | float = getattr(loader, f"construct_yaml_{kind}")(node)
+        return made
+
     StrictLoader.add_constructor("tag:yaml.org,2002:map", construct_mapping)
+    for number in ("int", "float"):
+        StrictLoader.add_constructor(f"tag:yaml.org,2002:{number}", construct_number)
     _accept_plain_floats(yaml, StrictLoader)
     return StrictLoader
 

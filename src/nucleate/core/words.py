@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nucleate.core.display import html
+
 
 class Level(StrEnum):
     """What a metric is about: the five rungs of the ladder, then the levels beside it."""
@@ -174,6 +176,9 @@ class Curve:
             return np.array(self.positions, dtype=np.float64)
         return np.array([step.tokens for step in self.steps], dtype=np.float64)
 
+    def _repr_html_(self) -> str | None:
+        return html(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -222,6 +227,9 @@ class Transition:
     width_interval: tuple[float, float] = (math.nan, math.nan)
     amplitude_interval: tuple[float, float] = (math.nan, math.nan)
     onset_interval: tuple[float, float] = (math.nan, math.nan)
+
+    def _repr_html_(self) -> str | None:
+        return html(self)
 
 
 @dataclass(frozen=True, slots=True)

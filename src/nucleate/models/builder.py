@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
@@ -16,6 +17,8 @@ from transformers import (
 )
 
 from nucleate.core import RecipeError, preserved_random_state
+from nucleate.core.flops import count_parameters, read_architecture
+from nucleate.core.units import si
 from nucleate.models.settings import ModelSettings
 
 _FAMILIES = {
@@ -49,7 +52,8 @@ def build(
             token of its own; leave it out when sequences are packed.
 
     Raises:
-        RecipeError: A token id lies outside the vocabulary, or padding is not a token of its own.
+        RecipeError: A token id lies outside the vocabulary, padding is not a token of its own, or
+            the weights alone exceed the memory of the machine.
     """
     ids = {"bos": bos_token_id, "eos": eos_token_id, "pad": pad_token_id}
     _check_ids(ids, vocab_size)
@@ -59,6 +63,7 @@ def build(
         **{f"{name}_token_id": value for name, value in ids.items()},
         **_config(settings.resolved()),
     )
+    _refuse_too_large(config.to_dict())
     with preserved_random_state(), torch.device("cpu"):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would touch CUDA too
         return model_class(config).float()
@@ -87,6 +92,23 @@ def _config(settings: ModelSettings) -> dict[str, Any]:
             "num_experts_per_tok": settings.experts_per_token,
         }
     return common
+
+
+def _refuse_too_large(config: dict[str, Any]) -> None:
+    """Refuse weights that cannot fit, before the first of them is allocated."""
+    weights, _ = count_parameters(read_architecture(config))
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # not every system tells
+        return
+    if 4 * weights > memory > 0:
+        raise RecipeError(
+            "the model does not fit into memory",
+            where="model",
+            got=f"{si(weights)} weights of 4 bytes",
+            expected=f"at most {si(memory)} bytes",
+            fix="make it narrower or shallower",
+        )
 
 
 def _check_ids(ids: dict[str, int | None], vocab_size: int) -> None:

@@ -18,6 +18,10 @@ _SIZES: dict[Size, dict[str, int]] = {
 }
 
 
+MAX_LAYERS, MAX_EXPERTS = 1024, 1024
+"""More is a slip of the pen, and would fill the memory with modules before anything is checked."""
+
+
 class ModelSettings(Settings):
     """Which model to build; the vocabulary comes from the tokenizer, at build time.
 
@@ -43,12 +47,12 @@ class ModelSettings(Settings):
 
     family: Family = "llama"
     size: Size = "small"
-    layers: PositiveInt | None = None
+    layers: PositiveInt | None = Field(default=None, le=MAX_LAYERS)
     width: PositiveInt | None = None
     heads: PositiveInt | None = None
     kv_heads: PositiveInt | None = None
     mlp_width: PositiveInt | None = None
-    experts: PositiveInt | None = None
+    experts: PositiveInt | None = Field(default=None, le=MAX_EXPERTS)
     experts_per_token: PositiveInt | None = None
     context: PositiveInt | None = None
     tie_embeddings: bool = False

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nucleate.core import Level, RecipeError
+from nucleate.core import Level, RecipeError, UserError
 from nucleate.corpora.ngrams import NgramModel
 from nucleate.corpora.storyworld import (
     Mixture,
@@ -141,6 +141,12 @@ def story_rows(
 
 def _told_apart(world: World, mixture: Mixture, tokenizer: Any) -> StoryShards:
     ids, eos = tokenizer.get_vocab(), tokenizer.eos_token_id
+    if eos is None:
+        raise UserError(
+            "the tokenizer has no token that ends a text",
+            expected="eos_token in tokenizer_config.json",
+            fix="copy the tokenizer again",
+        )
     return StoryShards(world, mixture, ids, eos, seed=_HELD_OUT_SEED)
 
 

@@ -111,11 +111,24 @@ def _from_json(run: Path, content: Any) -> Manifest:
         )
     known = {item.name: content[item.name] for item in fields(Manifest) if item.name in content}
     mappings = ("recipe", "environment", "seeds", "primary")
-    if not isinstance(known.get("name"), str) or not all(
-        isinstance(known.get(key, {}), dict) for key in mappings
+    texts = ("name", "created", "nucleate")
+    if (
+        "name" not in known
+        or not all(isinstance(known.get(key, {}), dict) for key in mappings)
+        or not all(isinstance(known.get(key, ""), str) for key in texts)
+        or not _can_be_written(content)
     ):
         raise _damaged(run)
     return Manifest(**known)
+
+
+def _can_be_written(content: Any) -> bool:
+    """Whether every text is one: JSON may escape one half of a surrogate pair."""
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _damaged(run: Path) -> RunFolderError:

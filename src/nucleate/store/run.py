@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleate.core import Curve, Decision, Event, LedgerEntry, Reading, RunFolderError, Step
+from nucleate.core.display import html
 from nucleate.store import codec
 from nucleate.store.export import write_table
 from nucleate.store.files import is_locked
@@ -192,6 +193,9 @@ class Run:
         """
         write_heads(Path(path), self.heads())
 
+    def _repr_html_(self) -> str | None:
+        return html(self)
+
     def _losses(self) -> list[tuple[Step, float, float]]:
         with self._now() as history:
             return history.losses
@@ -200,6 +204,12 @@ class Run:
     def _now(self) -> Iterator[History]:
         """Hold the history still, with everything that has been appended by now."""
         with self._guard:
-            for record in self._log.read():
-                self._history.add(record)
+            try:
+                for record in self._log.read():
+                    self._history.add(record)
+            except OSError as error:  # a folder or a link that leads nowhere in a segment's place
+                where = str(error.filename or self.path / LOG)
+                raise RunFolderError(
+                    "the log cannot be read", where=where, got=error.strerror
+                ) from None
             yield self._history

@@ -20,6 +20,9 @@ from nucleate.train.levers import AnyLever
 HEADS_CONTEXT = 52
 """Shortest row that holds a random string (`probes.mechanism.items.TOKENS`) twice."""
 
+MAX_BATCH = 2**24
+"""Most tokens of one step on one process: more is a slip of the pen, and would fill the memory."""
+
 
 class StoryWorldCorpus(Settings):
     """Endless stories of the built-in world.
@@ -31,7 +34,7 @@ class StoryWorldCorpus(Settings):
     """
 
     kind: Literal["story_world"] = "story_world"
-    world: int = 0
+    world: int = Field(default=0, ge=0, lt=2**63)
     mixture: Mixture = Mixture()
     probes: Split = Split.CONTROL
 
@@ -100,6 +103,13 @@ class ScheduleSettings(Settings):
     final: float = Field(default=0.0, ge=0, le=1)
 
 
+_SECTIONS: dict[str, dict[str, Any]] = {
+    "model": {"size": "tiny", "tie_embeddings": True},
+    "probes": {"cost_cap": 0.1, "items": 128},
+}
+"""What recipes have where a section, or a part of it, is left out; elsewhere defaults differ."""
+
+
 class Recipe(Settings):
     """Everything that decides a run.
 
@@ -121,14 +131,14 @@ class Recipe(Settings):
 
     name: str = Field(default="run", pattern=r"^[\w .+-]*\w$", max_length=80)
     corpus: Corpus = StoryWorldCorpus()
-    model: ModelSettings = ModelSettings(size="tiny", tie_embeddings=True)
+    model: ModelSettings = ModelSettings(**_SECTIONS["model"])
     optimizer: OptimizerSettings = OptimizerSettings()
     schedule: ScheduleSettings = ScheduleSettings()
-    probes: ProbeSettings = ProbeSettings(cost_cap=0.1, items=128)
-    tokens: int = Field(default=4_000_000, ge=1)
+    probes: ProbeSettings = ProbeSettings(**_SECTIONS["probes"])
+    tokens: int = Field(default=4_000_000, ge=1, le=10**15)
     rows: int = Field(default=16, ge=1)
     context: int = Field(default=128, ge=16)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**63)
     precision: Literal["fp32", "bf16"] = "fp32"
     compile: bool = False
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -138,8 +148,20 @@ class Recipe(Settings):
     levers: dict[str, AnyLever] = Field(default_factory=dict)
     policy: tuple[Rule, ...] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _partial_sections(cls, given: Any) -> Any:
+        """Let a section that says one thing keep what recipes have for the rest of it."""
+        if not isinstance(given, dict):
+            return given
+        kept = {key: own for key, own in _SECTIONS.items() if isinstance(given.get(key), dict)}
+        return {**given, **{key: {**own, **given[key]} for key, own in kept.items()}}
+
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
+        if self.rows * self.context > MAX_BATCH:
+            batch = self.rows * self.context
+            raise ValueError(f"rows × context is {batch:,} tokens a step; at most {MAX_BATCH:,}")
         longest = self.model.resolved().context
         if longest is not None and self.context > longest:
             raise ValueError(f"context {self.context} exceeds the model's context {longest}")

@@ -176,7 +176,7 @@ def assessed(curves: Mapping[str, Curve], kept_in: Path | None) -> dict[str, Ass
 
 def fingerprint(curves: Mapping[str, Curve]) -> str:
     """Return a hash of all readings and of the detector that judges them."""
-    digest = hashlib.sha256(_detector().encode())
+    digest = hashlib.sha256(detector().encode())
     for metric in sorted(curves):
         curve = curves[metric]
         tokens = tuple(step.tokens for step in curve.steps)
@@ -185,7 +185,7 @@ def fingerprint(curves: Mapping[str, Curve]) -> str:
 
 
 @cache
-def _detector() -> str:
+def detector() -> str:
     """Return a hash of `nucleate.detect`: its source, and the weights of its network."""
     digest = hashlib.sha256()
     folders = [files("nucleate.detect")]

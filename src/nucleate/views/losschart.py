@@ -25,6 +25,11 @@ SMOOTH = 0.03
 
 def loss_chart(steps: Sequence[Step], losses: Sequence[float]) -> Markup:
     """Return the loss curve in all sizes; nothing when fewer than two records are usable."""
+    return Markup("").join(loss_at(steps, losses, size) for size in SIZES)
+
+
+def loss_at(steps: Sequence[Step], losses: Sequence[float], size: Size) -> Markup:
+    """Return the loss curve at one size; nothing when fewer than two records are usable."""
     tokens = np.array([step.tokens for step in steps], dtype=np.float64)
     values = np.array(losses, dtype=np.float64)
     rates = np.array([step.lr for step in steps], dtype=np.float64)
@@ -32,7 +37,7 @@ def loss_chart(steps: Sequence[Step], losses: Sequence[float]) -> Markup:
     tokens, values, rates = tokens[usable], values[usable], rates[usable]
     if tokens.size < 2 or tokens[0] == tokens[-1]:
         return Markup("")
-    return Markup("").join(_at(tokens, values, rates, size) for size in SIZES)
+    return _at(tokens, values, rates, size)
 
 
 def smoothed(tokens: Array, values: Array, at: Array) -> Array:

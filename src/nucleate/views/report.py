@@ -15,10 +15,12 @@ from nucleate.views import labels
 from nucleate.views.charts import ladder
 from nucleate.views.cost.numbers import shown as amount
 from nucleate.views.decisions import told
+from nucleate.views.downloads import downloads
 from nucleate.views.facts import costs, created, happenings, reproduce, settings_text
 from nucleate.views.frame import token_domain
 from nucleate.views.heads import head_story
 from nucleate.views.losschart import loss_chart
+from nucleate.views.methods import paper
 from nucleate.views.panels import families, lane, panel
 from nucleate.views.rows import MOVED, by_metric, grouped, verdict_rows
 from nucleate.views.scan_scores import is_scan, score_rows, written
@@ -59,7 +61,7 @@ def write_report(run_path: str | Path, out: str | Path | None = None) -> Path:
     page = render_report(run)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, page.encode())
+        write_atomic(path, page.encode("utf-8", "replace"))
     except OSError as error:
         raise RunFolderError("cannot be written", where=path, got=error.strerror) from None
     return path
@@ -127,6 +129,8 @@ def _content(run: Run, found: Analysis) -> dict[str, Any]:
         "final_loss": losses[-1] if losses else math.nan,
         "heads": heads,
         "together": together(found, heads),
+        "paper": paper(run, found),
+        "downloads": downloads(run, found),
         "costs": costs(run.ledger()),
         "decisions": told(run.decisions()),
         "events": happenings(run.events()),

@@ -62,7 +62,7 @@ def test_fingerprint_follows_the_values(analysis):
 
 def test_a_changed_detector_judges_again(analysis, monkeypatch):
     before = fingerprint(analysis.curves)
-    monkeypatch.setattr("nucleate.views.analysis._detector", lambda: "another")
+    monkeypatch.setattr("nucleate.views.analysis.detector", lambda: "another")
     assert fingerprint(analysis.curves) != before
 
 

@@ -15,6 +15,8 @@ from nucleate.core import DataError
 Doc = dict[str, Any]
 
 _LOCAL = ("json", "parquet", "csv", "text")
+_ACTING = ("pandas", "generator", "spark", "sql")
+"""Loaders of datasets that unpickle (until version 5) or act on more than files."""
 _KEYS = ("data_files", "data_dir", "revision", "field", "delimiter", "sep", "column_names", "name")
 """Arguments of ``load_dataset`` that only say what to read."""
 
@@ -90,6 +92,9 @@ class Documents:
         where = self.config.get("dataset_path")
         if not isinstance(where, str):
             raise DataError("task names no dataset_path", where=self.path)
+        if where in _ACTING:
+            what = f"dataset_path {where!r} can run code while it loads"
+            raise DataError(what, where=self.path, expected=f"{', '.join(_LOCAL)} or a hub name")
         try:
             with _no_bars():
                 loaded = load_dataset(

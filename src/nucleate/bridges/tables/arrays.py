@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from pathlib import Path
@@ -15,7 +16,6 @@ from nucleate.bridges.tables.choice import ColumnChoice
 from nucleate.bridges.tables.columns import Column, Numbers, Table, column_of
 from nucleate.bridges.tables.names import axis_of
 from nucleate.bridges.tables.roles import demand_position
-from nucleate.bridges.tables.streams import MAX_BYTES
 from nucleate.core import DataError
 
 _DAMAGE = (
@@ -28,6 +28,9 @@ _DAMAGE = (
     SyntaxError,
     RuntimeError,
 )
+MOST = 256 * 1024**2
+"""Largest array that is read, unpacked, in bytes: 32 million numbers."""
+
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
@@ -39,7 +42,7 @@ def read_arrays(path: Path, choice: ColumnChoice) -> Table:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            shapes = _shapes(archive)
+            shapes = _shapes(archive, path)
         flat = [name for name, (rank, kind) in shapes.items() if rank == 1 and kind in "biufU"]
         demand_position(flat, choice, str(path))
         with np.load(path, allow_pickle=False) as arrays:
@@ -53,16 +56,31 @@ def read_arrays(path: Path, choice: ColumnChoice) -> Table:
     return Table(str(path), columns, notes)
 
 
-def _shapes(archive: zipfile.ZipFile) -> dict[str, tuple[int, str]]:
-    """Return rank and kind of every array without reading any."""
+def _shapes(archive: zipfile.ZipFile, path: Path) -> dict[str, tuple[int, str]]:
+    """Return rank and kind of every array that can be a column, without reading any."""
     found: dict[str, tuple[int, str]] = {}
     for entry in archive.infolist():
-        if not entry.filename.endswith(".npy") or entry.file_size > MAX_BYTES:
+        if not entry.filename.endswith(".npy"):
             continue
         with archive.open(entry) as stream:
             read = _HEADERS.get(npy.read_magic(stream))
             if read is not None:
                 shape, _, dtype = read(stream)
+                length = math.prod(shape) * dtype.itemsize
+                if dtype.kind != "O" and length != entry.file_size - stream.tell():
+                    raise DataError(
+                        f"array {entry.filename!r} is not as long as its header says",
+                        where=path,
+                        got=f"{entry.file_size} bytes",
+                        expected=f"{length} and a header",
+                    )
+                if len(shape) == 1 and length > MOST:
+                    raise DataError(
+                        f"array {entry.filename!r} is too large for a table",
+                        where=path,
+                        got=f"{length} bytes",
+                        expected=f"at most {MOST}",
+                    )
                 found[entry.filename.removesuffix(".npy")] = (len(shape), dtype.kind)
     return found
 

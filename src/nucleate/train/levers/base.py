@@ -52,6 +52,13 @@ class Lever(Settings):
         """Change the run; return in a few words what has been done."""
 
 
+def own_name(lever: Lever, training: Training) -> str:
+    """Return what a lever is called among what is at work: its kind, with its name if shared."""
+    alike = {name: one for name, one in training.recipe.levers.items() if one.kind == lever.kind}
+    name = next((name for name, one in alike.items() if one is lever), "")
+    return f"{lever.kind} {name}" if name and len(alike) > 1 else lever.kind
+
+
 def give_rows(lever: Lever, training: Training, shards: Shards, to: Setting) -> None:
     """Give a lever's stream a share of the rows.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from pydantic import Field, model_validator
 
-from nucleate.train.levers.base import Lever, Setting, refused, taken
+from nucleate.train.levers.base import Lever, Setting, own_name, refused, taken
 
 if TYPE_CHECKING:
     from nucleate.train.training import Objective, Training
@@ -68,9 +68,10 @@ class Reinforce(Lever):
                 self, "cannot see the attention of a compiled model", "compile: true", "false"
             )
         self.layers(training.model.config.num_hidden_layers)
-        training.wrappers.pop(self.kind, None)
+        name = own_name(self, training)
+        training.wrappers.pop(name, None)
         if weight:
-            training.wrappers[self.kind] = _Circuit(self, training, weight)
+            training.wrappers[name] = _Circuit(self, training, weight)
         training.recost()
         return f"−log attention of circuits has the weight {weight:g}"
 

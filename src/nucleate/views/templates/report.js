@@ -75,4 +75,14 @@
   };
 
   document.querySelectorAll("svg[data-read]").forEach(equip);
+
+  document.querySelectorAll("button[data-copy]").forEach((button) => {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const text = document.getElementById(button.dataset.copy);
+      window.getSelection().selectAllChildren(text);
+      try { await navigator.clipboard.writeText(text.textContent); button.textContent = "Copied"; }
+      catch { button.textContent = "Selected"; }
+    });
+  });
 })();

@@ -138,3 +138,23 @@ def test_one_pattern_can_be_left_alone() -> None:
     assert extra.item() == pytest.approx(expected.item(), rel=1e-6)
     with pytest.raises(ValueError, match="nothing would be pulled"):
         training(levers={"reinforce": {"kind": "reinforce", "induction": [], "previous": []}})
+
+
+def test_two_in_one_recipe_add_up() -> None:
+    """One pulls towards the previous token and one towards induction: together they do both."""
+    levers = {
+        "back": {"kind": "reinforce", "previous": [0], "induction": []},
+        "copy": {"kind": "reinforce", "previous": [], "induction": [1]},
+    }
+    run = training(levers=levers)
+    ids = torch.from_numpy(training(seed=1, levers=levers).stream.next())
+    extras = {}
+    for pulls in ({"back": 0.3}, {"back": 0.0, "copy": 0.2}, {"back": 0.3, "copy": 0.2}):
+        for name, to in pulls.items():
+            run.recipe.levers[name].pull(run, to)
+        extras[tuple(pulls.values())] = run.loss(ids)[1].item()
+    assert extras[0.3, 0.2] == pytest.approx(extras[0.3,] + extras[0.0, 0.2], rel=1e-5)
+    assert min(extras[0.3,], extras[0.0, 0.2]) > 0.1
+    assert sorted(run.wrappers) == ["reinforce back", "reinforce copy"]
+    run.recipe.levers["back"].pull(run, 0)
+    assert run.loss(ids)[1].item() == pytest.approx(extras[0.0, 0.2], rel=1e-5)

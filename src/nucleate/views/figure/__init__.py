@@ -1,0 +1,1 @@
+"""Figures for papers: one drawing of a run as SVG, PDF or PNG; light, and no page around it."""
