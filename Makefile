@@ -4,7 +4,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-ray lint bench bench-detect bench-scan clean
+.PHONY: help demo test test-ray lint bench bench-detect bench-scan bench-page clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -17,7 +17,7 @@ $(VENV)/.runtime: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime
-	$(PIP) --editable '.[dev,data,parity]'
+	$(PIP) --editable '.[dev,data,parity,ui]'
 	touch $@
 
 demo: $(VENV)/.runtime ## Train a small model and watch it crystallise (5 minutes)
@@ -53,6 +53,9 @@ test-ray: $(VENV)/.ray ## Test that a scan by Ray workers gives the bytes of one
 
 bench-scan: $(VENV)/.dev ## Measure a scan of 12 checkpoints beside lm-eval
 	$(VENV)/bin/python -m benchmarks.scan
+
+bench-page: $(VENV)/.dev ## Measure the live page on 10,000 steps × 500 metrics
+	$(VENV)/bin/python -m benchmarks.page
 
 clean: ## Remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist

@@ -19,6 +19,7 @@ from nucleate.cli_folder import doctor, export, import_
 from nucleate.cli_replay import replay
 from nucleate.cli_scan import Interrupted, scan
 from nucleate.cli_study import compare, study
+from nucleate.cli_ui import ui
 
 if TYPE_CHECKING:
     from nucleate.train.recipe import Recipe
@@ -245,6 +246,7 @@ app.command()(doctor)
 app.command()(export)
 app.command("import")(import_)
 app.command()(figure)
+app.command()(ui)
 
 
 @app.command()

@@ -56,7 +56,7 @@ PLENTY, RATE = 3.0, 0.5
 """Likelihood ratio, in nats, beyond which p falls, and how fast: the log odds of the network
 level off where a change is obvious, and large families of metrics need smaller p than it gives."""
 
-SMALLER = 0.7
+SMALLER = 0.97
 """Share of its standard deviation that a curve must lose with an excursion to be judged again."""
 
 MAX_EVENTS = 4

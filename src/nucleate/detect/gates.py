@@ -9,9 +9,12 @@ import numpy as np
 from nucleate.detect.profile import Location
 from nucleate.detect.series import Series
 
-AT_LIMIT, DOUBTFUL_P = 0.999, 0.001
+AT_LIMIT, DOUBTFUL_P = 0.999, 0.002
 """A step that fits best at this share of the widest that may be sharp, or beyond, may be wider
 still: it is only believed at this level."""
+
+LEAST = 1.5
+"""Size of the smallest step that is claimed, in deviations of one reading."""
 
 WARM = 0.1
 """Kinks this close to the end of a known warm-up, in decades, are its effect: it bends curves."""
@@ -41,7 +44,7 @@ def believable(event: Tested, series: Series, widest: float) -> bool:
     where = event.where
     if not where.kink and where.width >= AT_LIMIT * widest and event.p > DOUBTFUL_P:
         return False
-    floor = 2.0 * where.noise
+    floor = LEAST * where.noise
     if np.isfinite(series.se):
         floor = max(floor, 2.0 * series.se)
     end = series.warm_up

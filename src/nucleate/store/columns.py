@@ -182,6 +182,22 @@ class Readings:
             metric: self._curve(metric, where) for metric, where in sorted(self.places().items())
         }
 
+    def curve(self, metric: str) -> Curve:
+        """Return the Curve of one metric.
+
+        Raises:
+            KeyError: It was never read.
+        """
+        self._shared = ([], ())
+        return self._curve(metric, self.places()[metric])
+
+    def levels(self) -> dict[str, Level]:
+        """Return the level of each metric, by name."""
+        return {
+            metric: where[0][0].reading(0, where[0][1]).level
+            for metric, where in sorted(self.places().items())
+        }
+
     def _curve(self, metric: str, where: list[tuple[Block, int]]) -> Curve:
         (block, column), *more = where
         if more or not block.ordered:

@@ -54,6 +54,11 @@ class LogReader:
         """Lines skipped so far because they are not what was written."""
         return sum(place.damaged + place.damaged_end for place in self.places.values())
 
+    @property
+    def position(self) -> int:
+        """Bytes read so far, over all segments."""
+        return sum(place.offset for place in self.places.values())
+
     def read(self) -> Iterator[Record]:
         """Yield the records that are new since the last call, segment by segment."""
         for segment in segments(self._folder):

@@ -162,6 +162,15 @@ class Run:
         return Status.RUNNING if locked else Status.INTERRUPTED
 
     @property
+    def ended(self) -> str | None:
+        """What the log itself says of the end: ``finished``, ``interrupted``; None when nothing.
+
+        A run without a word that nobody writes has `status` ``interrupted`` all the same.
+        """
+        with self._now() as history:
+            return history.ended
+
+    @property
     def damaged(self) -> int:
         """Records that cannot be used because they are not what was written, and `run.json`.
 

@@ -22,7 +22,7 @@ from nucleate.views.story import tell
 
 if TYPE_CHECKING:
     from nucleate.detect import ClaimRow
-    from nucleate.store import Run
+    from nucleate.store import Manifest, Run
 
 CACHE = "analysis.json"
 
@@ -67,16 +67,35 @@ def analyse(run: Run, *, use_cache: bool = True) -> Analysis:
         >>> from nucleate.store import Run                      # doctest: +SKIP
         >>> analyse(Run.open("runs/a")).story                   # doctest: +SKIP
     """
+    curves = own_curves(run.curves(), run.has_heads)
+    status = str(run.status)
+    assessments = assessed(curves, run.path / CACHE if use_cache else None)
+    return composed(run.manifest, status, _last(run, curves), curves, assessments)
+
+
+def composed(
+    manifest: Manifest,
+    status: str,
+    last: Step,
+    curves: Mapping[str, Curve],
+    assessments: Mapping[str, Assessment],
+) -> Analysis:
+    """Return what a run shows, from curves and what the detector has said of them.
+
+    Args:
+        manifest: What the run is.
+        status: ``running``, ``finished`` or ``interrupted``.
+        last: Where the run stands.
+        curves: By metric.
+        assessments: By metric; those of earlier readings, or of some of the curves, will do.
+    """
     from nucleate.detect import claim_table, phases
 
-    curves = _own(run)
-    status = str(run.status)
-    last = _last(run, curves)
-    primary = primary_metrics(curves, run.manifest.primary)
-    assessments = assessed(curves, run.path / CACHE if use_cache else None)
-    found = phases(assessments, curves, primary, float(last.tokens)) if last.tokens else []
+    primary = primary_metrics(curves, manifest.primary)
+    known = {level: metric for level, metric in primary.items() if metric in assessments}
+    found = phases(assessments, curves, known, float(last.tokens)) if known and last.tokens else []
     claims = claim_table(found, curves, primary, float(last.tokens)) if found else []
-    axis = "steps" if run.manifest.recipe.get("axis") == "step" else "tokens"
+    axis = "steps" if manifest.recipe.get("axis") == "step" else "tokens"
     story = tell(
         curves,
         assessments,
@@ -84,10 +103,10 @@ def analyse(run: Run, *, use_cache: bool = True) -> Analysis:
         tokens=last.tokens,
         status=status,
         axis=axis,
-        scan="scan" in run.manifest.recipe,
+        scan="scan" in manifest.recipe,
     )
     return Analysis(
-        name=run.manifest.name,
+        name=manifest.name,
         status=status,
         last=last,
         curves=curves,
@@ -136,14 +155,13 @@ HEAD_PROBES = ("heads.", "ablation.", "roles.")
 """Metrics of the heads; where arrays of all heads are kept, the report tells of those instead."""
 
 
-def _own(run: Run) -> Mapping[str, Curve]:
+def own_curves(curves: Mapping[str, Curve], has_heads: bool) -> Mapping[str, Curve]:
     """Return the curves that stand in the table of verdicts.
 
     Summaries of heads are left out where `views.heads` tells of every head, so that looking at
     heads changes no other verdict: all curves are judged as one family.
     """
-    curves = run.curves()
-    if not run.has_heads:
+    if not has_heads:
         return curves
     return {m: c for m, c in curves.items() if not m.startswith(HEAD_PROBES)}
 
@@ -166,7 +184,7 @@ def assessed(curves: Mapping[str, Curve], kept_in: Path | None) -> dict[str, Ass
     if not curves:
         return {}
     key = fingerprint(curves)
-    if kept_in is not None and (kept := _read_cache(kept_in, key)) is not None:
+    if kept_in is not None and (kept := read_cache(kept_in, key)) is not None:
         return kept
     assessments = assess_curves(curves)
     if kept_in is not None:
@@ -198,7 +216,8 @@ def detector() -> str:
     return digest.hexdigest()
 
 
-def _read_cache(path: Path, key: str) -> dict[str, Assessment] | None:
+def read_cache(path: Path, key: str) -> dict[str, Assessment] | None:
+    """Return the assessments that a file keeps of the readings of a fingerprint, else None."""
     from pydantic import TypeAdapter, ValidationError
 
     try:

@@ -48,15 +48,20 @@ def families(curves: Mapping[str, Curve], order: Sequence[str] = ()) -> list[Fam
         curves: By metric.
         order: Metrics in the order of the table of verdicts, which the panels follow.
     """
+    return families_of({metric: str(curve.level) for metric, curve in curves.items()}, order)
+
+
+def families_of(levels: Mapping[str, str], order: Sequence[str] = ()) -> list[Family]:
+    """Return the panels of metrics of which only the levels are known; see `families`."""
     place = {metric: index for index, metric in reversed(list(enumerate(order)))}
-    margins = {companion(metric) for metric in curves}
-    mains = [metric for metric in curves if metric not in margins]
+    margins = {companion(metric) for metric in levels}
+    mains = [metric for metric in levels if metric not in margins]
     out = []
     for metric in mains:
         other = companion(metric)
-        both = (metric, other) if other and other in curves else (metric,)
+        both = (metric, other) if other and other in levels else (metric,)
         title = capital(metric_name(metric))
-        out.append(Family(stem_of(metric), title, str(curves[metric].level), both))
+        out.append(Family(stem_of(metric), title, levels[metric], both))
     return sorted(
         out,
         key=lambda family: (

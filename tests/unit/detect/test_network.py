@@ -150,8 +150,8 @@ def test_plenty_of_likelihood_makes_p_smaller_and_its_lack_never_larger(ratio, p
     [
         (0.2, 1.0, 5.5, 0.009, True),
         (0.4, 1.0, 5.5, 0.009, False),  # may be wider than the limit
-        (0.4, 1.0, 5.5, 0.0009, True),
-        (0.2, 0.15, 5.5, 0.0009, False),  # less than twice the noise of a reading
+        (0.4, 1.0, 5.5, 0.0019, True),
+        (0.2, 0.14, 5.5, 0.0009, False),  # less than 1.5 times the noise of a reading
         (0.2, 1.0, 4.25, 0.0009, False),  # two readings before it
         (0.2, 1.0, 6.85, 0.0009, False),  # two after it
     ],

@@ -74,7 +74,10 @@
     });
   };
 
-  document.querySelectorAll("svg[data-read]").forEach(equip);
+  const equipAll = (root) => root.querySelectorAll("svg[data-read]").forEach(equip);
+  equipAll(document);
+  // The live page replaces drawings; it says where.
+  document.addEventListener("nucleate:drawn", (event) => equipAll(event.target));
 
   document.querySelectorAll("button[data-copy]").forEach((button) => {
     button.hidden = false;
