@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import copy
 import math
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,6 +81,8 @@ def train(wish: Any, seed: int) -> tuple[Curves, np.ndarray]:
         optimizer.step()
         if epoch in points:
             measure(curves, epoch, model, pairs_N3, answers_N, trained_N, p)
+            seen, new = curves.train_accuracy[-1], curves.test_accuracy[-1]
+            print(f"epoch {epoch:,}: training {seen:.3f}, test {new:.3f}", file=sys.stderr)
     return curves, trained_N.numpy()
 
 

@@ -5,10 +5,11 @@
 
 Seconds are those of the processor, one thread, so that other work on the machine counts little.
 Sides, in turn in one process: the plain forward pass with its logits; ours with all scores of one
-pass (attention patterns, direct logit attribution) on rows of the story world; residual streams
-reduced layer by layer; copying, by weights alone; ablation of every head; and, where it is
-installed, TransformerLens' ``run_with_cache``. Memory is what a fresh process takes on top of model
-and rows while one side runs (Linux only).
+pass (attention patterns, direct logit attribution) on rows of the story world; the geometry of
+every layer (ranks, spectrum, intrinsic dimension, CKA between layers: mostly NumPy, not passes);
+the two together; residual streams reduced layer by layer; copying, by weights alone; ablation of
+every head; and, where it is installed, TransformerLens' ``run_with_cache``. Memory is what a fresh
+process takes on top of model and rows while one side runs (Linux only).
 """
 
 from __future__ import annotations
@@ -28,11 +29,14 @@ from nucleate.corpora.storyworld import Mixture, make_world, vocabulary
 from nucleate.corpora.tokenizer import word_tokenizer
 from nucleate.models import ModelSettings, build
 from nucleate.models.activations import read_layers
+from nucleate.probes.geometry.probes import GeometryItems
 from nucleate.probes.mechanism.ablation import ablation_scores
 from nucleate.probes.mechanism.copying import copying_scores
 from nucleate.probes.mechanism.items import HeadItems
 from nucleate.probes.mechanism.scores import head_scores
 from nucleate.probes.mechanism.story_items import story_head_items
+from nucleate.probes.registry import get_probe
+from nucleate.probes.view import ModelView
 
 Sides = dict[str, Callable[[], object]]
 PLAIN, ABLATED = "plain forward", "every head ablated"
@@ -75,6 +79,13 @@ def sides(wish: argparse.Namespace) -> Sides:
     def representations() -> None:
         read_layers(model, ids_BT, lambda layer: torch.linalg.svdvals(layer.residual_BTD[:, -1]))
 
+    rows = GeometryItems(ids_BT.numpy(), points=1024)
+    geometry = get_probe("geometry")
+
+    def both() -> None:
+        head_scores(model, items)
+        list(geometry.measure(ModelView(model), rows))
+
     def plain() -> None:
         with torch.no_grad():
             model(ids_BT, use_cache=False)
@@ -82,6 +93,8 @@ def sides(wish: argparse.Namespace) -> Sides:
     return {
         PLAIN: plain,
         "all head scores": lambda: head_scores(model, items),
+        "geometry of all layers": lambda: list(geometry.measure(ModelView(model), rows)),
+        "head scores and geometry": both,
         "copying": lambda: copying_scores(model),
         "residual streams, layer by layer": representations,
         ABLATED: lambda: ablation_scores(model, items),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nucleate.bridges.lm_eval.commands import commands as suite_commands
+from nucleate.cli_causal import causal
 from nucleate.cli_cost import cost
 from nucleate.cli_figure import figure
 from nucleate.cli_folder import doctor, export, import_
@@ -239,6 +240,7 @@ app.command()(scan)
 app.command()(study)
 app.command()(compare)
 app.command()(replay)
+app.command()(causal)
 app.command()(cost)
 app.command()(doctor)
 app.command()(export)

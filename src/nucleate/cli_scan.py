@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nucleate.observe.scanning.work import Worker
 
 Out = Annotated[Path | None, typer.Option("--out", help="Run folder to write.")]
-SUITES = ("auto", "coherence", "text", "story")
+SUITES = ("auto", "coherence", "text", "story", "mechanism")
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print results only.")]
 
 
@@ -38,7 +38,7 @@ def scan(
         list[str] | None,
         typer.Option(
             metavar="NAME|TASK.yaml",
-            help="coherence, text or story (by default what fits the series); or tasks of lm-eval: "
+            help="coherence, text, story (by default what fits) or mechanism; or tasks of lm-eval: "
             "a YAML file, a folder, a pattern in quotes. Tasks may be given several times.",
         ),
     ] = None,

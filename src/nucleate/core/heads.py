@@ -6,6 +6,7 @@ Shape legend: L layers, H heads.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -81,6 +82,21 @@ def label(layer: int, head: int) -> str:
     return f"L{layer}H{head}"
 
 
+def unlabel(name: str) -> tuple[int, int]:
+    """Return layer and number of the head that is called ``L0H3``.
+
+    Raises:
+        ValueError: No head is called that.
+
+    >>> unlabel("L2H10")
+    (2, 10)
+    """
+    found = re.fullmatch(r"L(\d+)H(\d+)", name)
+    if found is None:
+        raise ValueError(f"{name!r} is no head; expected layer and number, as in L2H1")
+    return int(found[1]), int(found[2])
+
+
 @dataclass(frozen=True, slots=True)
 class Role:
     """A role that a head has.
@@ -99,6 +115,21 @@ class Role:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Example:
+    """Where every head looks in one story, from the word before one that the story decides.
+
+    Attributes:
+        words: The story until there, as the model reads it.
+        answer: The word that comes next.
+        attention_LHT: Attention from the last word to each, shape ``(L, H, len(words))``.
+    """
+
+    words: tuple[str, ...]
+    answer: str
+    attention_LHT: Floats
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class HeadTable:
     """What was found out about every head at one Step.
 
@@ -106,11 +137,13 @@ class HeadTable:
         scores: By name; what a behaviour loses by ablation is called ``ablation.NAME``.
         asked: For each role that could be judged, the names of its score and of its ablation.
         roles: Which heads have which role, by the rule in force when it was measured.
+        example: Where they look in one story; None where the rows have no notes.
     """
 
     scores: Mapping[str, HeadScores] = field(default_factory=dict)
     asked: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     roles: tuple[Role, ...] = ()
+    example: Example | None = None
 
     def joined(self, other: HeadTable) -> HeadTable:
         """Return this table with what another says beside it; the other holds where both speak."""
@@ -118,6 +151,7 @@ class HeadTable:
             {**self.scores, **other.scores},
             {**self.asked, **other.asked},
             tuple(dict.fromkeys((*self.roles, *other.roles))),
+            other.example or self.example,
         )
 
     def holders(self, role: str) -> tuple[str, ...]:

@@ -64,27 +64,62 @@ def replaced_heads(model: Any, new: Mapping[Head, torch.Tensor | float]) -> Iter
     Raises:
         UserError: The model has no such head.
     """
+
+    def put(z_BTHK: torch.Tensor, layer: int, head: int) -> None:
+        z_BTHK[:, :, head] = new[layer, head]
+
+    with _changed_heads(model, new, put):
+        yield
+
+
+@contextmanager
+def averaged_heads(model: Any, heads: Iterable[Head]) -> Iterator[None]:
+    """Let heads compute nothing but their mean over all positions of each batch, as a constant.
+
+    In training nothing is learned through them: no gradient passes to what they compute.
+
+    Args:
+        model: The model.
+        heads: Which ones.
+
+    Raises:
+        UserError: The model has no such head.
+    """
+
+    def put(z_BTHK: torch.Tensor, _: int, head: int) -> None:
+        z_BTHK[:, :, head] = z_BTHK[:, :, head].detach().mean((0, 1))
+
+    with _changed_heads(model, heads, put):
+        yield
+
+
+@contextmanager
+def _changed_heads(
+    model: Any, chosen: Iterable[Head], put: Callable[[torch.Tensor, int, int], None]
+) -> Iterator[None]:
+    """Change in place, layer by layer, a copy of what heads computed, ``(B, T, H, K)``."""
     layers, heads, _ = head_shape(model)
-    for layer, head in new:
+    of_layer: dict[int, list[int]] = {}
+    for layer, head in chosen:
         if not (0 <= layer < layers and 0 <= head < heads):
             raise UserError(
                 "no such head", got=f"L{layer}H{head}", expected=f"L0H0 … L{layers - 1}H{heads - 1}"
             )
+        of_layer.setdefault(layer, []).append(head)
     parts = attention_parts(model)
 
-    def replacer(layer: int) -> Callable[..., tuple[torch.Tensor]]:
-        def replace(_: Any, args: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
+    def changer(layer: int) -> Callable[..., tuple[torch.Tensor]]:
+        def change(_: Any, args: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
             z_BTHK = by_head(args[0], heads).clone()
-            for (own, head), value in new.items():
-                if own == layer:
-                    z_BTHK[:, :, head] = value
+            for head in of_layer[layer]:
+                put(z_BTHK, layer, head)
             return (z_BTHK.flatten(-2),)
 
-        return replace
+        return change
 
     with ExitStack() as hooks:
-        for layer in {layer for layer, _ in new}:
-            hooks.enter_context(parts[layer].out.register_forward_pre_hook(replacer(layer)))
+        for layer in of_layer:
+            hooks.enter_context(parts[layer].out.register_forward_pre_hook(changer(layer)))
         yield
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nucleate.core import UserError
 from nucleate.core.settings import Settings
+
+Inside = Literal["geometry", "lens", "routers", "llc", "hessian", "noise_scale"]
+"""Probes of `nucleate.probes.inside`, named here so that reading settings loads no torch."""
 
 MIN_READINGS = 8
 """Fewer readings than this say nothing about sharpness, so a plan with fewer is refused."""
@@ -26,6 +30,9 @@ class ProbeSettings(Settings):
         only: Names of the probes to ask; all of the suite when empty.
         heads_per_decade: Looks at every attention head (scores, ablation, roles) per tenfold of
             tokens, within the same cap; none when 0. Only runs of a recipe can do that.
+        inside: What else is asked at these looks: representations (``geometry``, ``lens``),
+            ``routers`` of mixtures of experts, the landscape (``llc``, ``hessian``,
+            ``noise_scale``); the landscape costs many passes, see docs/inside.md.
     """
 
     per_decade: float = Field(default=12, ge=1, le=200)
@@ -34,6 +41,13 @@ class ProbeSettings(Settings):
     items: int = Field(default=160, ge=8, le=100_000)
     only: tuple[str, ...] = ()
     heads_per_decade: float = Field(default=0, ge=0, le=200)
+    inside: tuple[Inside, ...] = ()
+
+    @model_validator(mode="after")
+    def _inside_needs_looks(self) -> ProbeSettings:
+        if self.inside and not self.heads_per_decade:
+            raise ValueError("inside is asked at looks at the heads: set heads_per_decade too")
+        return self
 
 
 @dataclass(frozen=True)

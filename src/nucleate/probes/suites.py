@@ -103,6 +103,43 @@ def story_suite(
         rows: Number of those rows.
     """
     items = make_items(world, mixture, split, stories=stories)
+    sample = _told_apart(world, mixture, tokenizer)
+    corpus = np.concatenate([sample.shard(i) for i in range(_NGRAM_SHARDS)])
+    held_out = story_rows(world, mixture, tokenizer, split=split, context=context, rows=rows)
+    return Suite(
+        name=f"story world ({split})",
+        parts=_story_parts(
+            items, held_out, NgramModel(corpus, len(tokenizer.get_vocab())), tokenizer
+        ),
+        primary=STORY_PRIMARY,
+    )
+
+
+def story_rows(
+    world: World,
+    mixture: Mixture,
+    tokenizer: Any,
+    *,
+    split: Split = Split.CONTROL,
+    context: int = 128,
+    rows: int = 24,
+) -> Any:
+    """Return rows of stories that no training sees, shape ``(rows, context)``: those of the loss.
+
+    Args:
+        world: The world.
+        mixture: The mixture of its stories.
+        tokenizer: The word-level tokenizer of the world.
+        split: Each probe set has rows of its own.
+        context: Length of a row, in tokens.
+        rows: How many.
+    """
+    sample = _told_apart(world, mixture, tokenizer)
+    shard = sample.shard(_NGRAM_SHARDS + _HELD_OUT_SHARD.get(split, 0))
+    return held_out_rows(shard, rows, context)
+
+
+def _told_apart(world: World, mixture: Mixture, tokenizer: Any) -> StoryShards:
     ids, eos = tokenizer.get_vocab(), tokenizer.eos_token_id
     if eos is None:
         raise UserError(
@@ -110,15 +147,7 @@ def story_suite(
             expected="eos_token in tokenizer_config.json",
             fix="copy the tokenizer again",
         )
-    sample = StoryShards(world, mixture, ids, eos, seed=_HELD_OUT_SEED)
-    corpus = np.concatenate([sample.shard(i) for i in range(_NGRAM_SHARDS)])
-    shard = sample.shard(_NGRAM_SHARDS + _HELD_OUT_SHARD.get(split, 0))
-    held_out = held_out_rows(shard, rows, context)
-    return Suite(
-        name=f"story world ({split})",
-        parts=_story_parts(items, held_out, NgramModel(corpus, len(ids)), tokenizer),
-        primary=STORY_PRIMARY,
-    )
+    return StoryShards(world, mixture, ids, eos, seed=_HELD_OUT_SEED)
 
 
 def _story_parts(

@@ -10,15 +10,19 @@ import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from nucleate.core import Step
-from nucleate.core.heads import Floats, HeadScores, HeadTable, Role
+from nucleate.core.heads import Example, Floats, HeadScores, HeadTable, Role
 from nucleate.store.files import sha256
 
 HEADS = "heads"
 """Folder of the side files inside a run folder."""
+
+_EXAMPLE = "example.attention"
+"""Name of the array that says where heads look in one story."""
 
 _ABOUT = "nucleate"
 """Key of the file's metadata under which everything but the arrays stands, as JSON."""
@@ -64,6 +68,22 @@ class HeadHistory:
         """Return which heads had a role at each Step, the highest score first."""
         return tuple(table.holders(role) for table in self.tables)
 
+    def to_xarray(self) -> Any:
+        """Return everything as an `xarray.Dataset` of step × layer × head.
+
+        A variable for each score (attributes ``unit``, ``chance``, ``n``), ``NAME.se`` for its
+        standard errors, and ``role.ROLE`` (boolean) for each role; tokens are a coordinate of step.
+
+        Raises:
+            UserError: xarray is not installed.
+
+        Example:
+            >>> Run.open("runs/a").heads().to_xarray()["induction"].max("head")  # doctest: +SKIP
+        """
+        from nucleate.store.headgrid import dataset_of_heads
+
+        return dataset_of_heads(self)
+
     def _stacked(self, name: str, field: str) -> Floats:
         if name not in self.names:
             raise KeyError(f"no score of heads is called {name!r}; there: {', '.join(self.names)}")
@@ -100,7 +120,7 @@ def pack_heads(table: HeadTable) -> bytes:
     for name, scores in table.scores.items():
         arrays[name] = np.ascontiguousarray(scores.values_LH, dtype=np.float64)
         arrays[f"{name}.se"] = np.ascontiguousarray(scores.se_LH, dtype=np.float64)
-    about = {
+    about: dict[str, object] = {
         "scores": {
             name: {"name": x.name, "chance": x.chance, "n": x.n, "unit": x.unit}
             for name, x in table.scores.items()
@@ -108,6 +128,9 @@ def pack_heads(table: HeadTable) -> bytes:
         "asked": {role: list(names) for role, names in table.asked.items()},
         "roles": [asdict(role) for role in table.roles],
     }
+    if table.example is not None:
+        arrays[_EXAMPLE] = np.ascontiguousarray(table.example.attention_LHT, dtype=np.float32)
+        about["example"] = {"words": list(table.example.words), "answer": table.example.answer}
     content: bytes = save(arrays, metadata={_ABOUT: json.dumps(about)})
     return content
 
@@ -134,9 +157,17 @@ def unpack_heads(content: bytes) -> HeadTable:
             },
             {role: (names[0], names[1]) for role, names in about["asked"].items()},
             tuple(Role(**role) for role in about["roles"]),
+            _example(arrays, about.get("example")),
         )
     except (SafetensorError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"no table of heads: {error}") from None
+
+
+def _example(arrays: dict[str, Floats], about: dict[str, Any] | None) -> Example | None:
+    if about is None:
+        return None
+    attention = np.asarray(arrays[_EXAMPLE], dtype=np.float64)
+    return Example(tuple(about["words"]), about["answer"], attention)
 
 
 def read_heads(folder: Path, kept: Iterable[tuple[Step, str, str]]) -> HeadHistory:

@@ -170,6 +170,8 @@ class Recipe(Settings):
                 f"probes.heads_per_decade needs a context of {HEADS_CONTEXT} or more, for a string "
                 f"that is repeated; got {self.context}"
             )
+        if "routers" in self.probes.inside and not self.model.resolved().experts:
+            raise ValueError("probes.inside asks routers, and the model has no experts")
         warmup = self.schedule.warmup_tokens or 0
         if warmup > self.tokens:
             raise ValueError(f"schedule.warmup_tokens {warmup} exceeds tokens {self.tokens}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,7 @@ def build_workload(recipe: Recipe, cache: Path | None = None) -> Workload:
 
 def _story_workload(recipe: Recipe, corpus: StoryWorldCorpus) -> Workload:
     from nucleate.corpora.storyworld import StoryShards, make_world, vocabulary
+    from nucleate.corpora.storyworld.lexicon import word_classes
     from nucleate.corpora.tokenizer import word_tokenizer
     from nucleate.probes.suites import story_suite
 
@@ -68,19 +69,22 @@ def _story_workload(recipe: Recipe, corpus: StoryWorldCorpus) -> Workload:
     def told(mixture: Any, seed: int) -> Shards:
         return StoryShards(world, mixture, ids, eos, seed)
 
+    suite = story_suite(
+        world,
+        corpus.mixture,
+        tokenizer,
+        split=corpus.probes,
+        stories=recipe.probes.items,
+        context=recipe.context,
+    )
     return Workload(
         tokenizer=tokenizer,
         shards=told(corpus.mixture, recipe.seed),
         retold=told,
-        suite=story_suite(
-            world,
-            corpus.mixture,
-            tokenizer,
-            split=corpus.probes,
-            stories=recipe.probes.items,
-            context=recipe.context,
-        ).only(recipe.probes.only),
-        heads=_story_heads(recipe, corpus, world, tokenizer),
+        suite=suite.only(recipe.probes.only),
+        heads=_with_inside(
+            _story_heads(recipe, corpus, world, tokenizer), recipe, suite, word_classes(ids)
+        ),
         key=_key(tokenizer, str(corpus.world)),
         facts={"corpus": f"story world {corpus.world}", "vocabulary": len(ids)},
     )
@@ -131,6 +135,22 @@ def _text_heads(
     )
 
 
+def _with_inside(
+    heads: Suite | None,
+    recipe: Recipe,
+    suite: Suite,
+    classes: Mapping[int, str] | None = None,
+) -> Suite | None:
+    """Return the suite of looks with what else is asked inside, on the rows of held-out loss."""
+    if heads is None or not recipe.probes.inside:
+        return heads
+    from nucleate.probes.inside import inside_parts
+
+    rows = next(items.rows for probe, items in suite.parts if probe.name == "loss")
+    extra = inside_parts(recipe.probes.inside, rows, classes)
+    return replace(heads, parts=(*heads.parts, *extra))
+
+
 def _shape(recipe: Recipe) -> dict[str, int]:
     model = recipe.model.resolved()
     return {"layers": model.layers or 0, "heads": model.heads or 0}
@@ -162,12 +182,14 @@ def _text_workload(recipe: Recipe, corpus: TextCorpus, cache: Path | None) -> Wo
         context=recipe.context,
         blimp=_blimp_folder(corpus.blimp),
         share=_SHARES[corpus.probes],
-    ).only(recipe.probes.only)
+    )
     return Workload(
         tokenizer=tokenizer,
         shards=shards,
-        suite=suite,
-        heads=_text_heads(recipe, corpus, documents.held_out, tokenizer),
+        suite=suite.only(recipe.probes.only),
+        heads=_with_inside(
+            _text_heads(recipe, corpus, documents.held_out, tokenizer), recipe, suite
+        ),
         key=_key(tokenizer, documents.key),
         facts={
             "corpus": ", ".join(Path(path).name for path in corpus.paths),

@@ -18,6 +18,7 @@ from nucleate.core import Curve, Level
 from nucleate.core.heads import HeadScores, label
 from nucleate.store.heads import HeadHistory, since
 from nucleate.views.analysis import assessed
+from nucleate.views.headdata import head_data
 from nucleate.views.headmap import head_map
 from nucleate.views.panels import Family, panel
 from nucleate.views.rows import VerdictRow, by_metric, verdict_rows
@@ -81,6 +82,7 @@ class HeadStory:
         maps: For each role that is held, its scores over layers and heads.
         panels: For each role that is held, score and ablation of its leading head over tokens.
         damaged: Looks whose file is missing or damaged.
+        data: Everything that a reader may move through, as JSON; empty where that is too much.
     """
 
     held: tuple[HeldRole, ...]
@@ -91,6 +93,7 @@ class HeadStory:
     maps: dict[str, Markup]
     panels: dict[str, Markup]
     damaged: int
+    data: str = ""
 
 
 def head_story(run: Run, found: Analysis) -> HeadStory | None:
@@ -121,6 +124,7 @@ def head_story(run: Run, found: Analysis) -> HeadStory | None:
         maps={role: head_map(last, role) for role in held},
         panels={role: _panel(shown, role, heads[0]) for role, heads in held.items()},
         damaged=len(history.damaged),
+        data=head_data(history, found.axis),
     )
 
 

@@ -24,6 +24,7 @@ from nucleate.views.methods import paper
 from nucleate.views.panels import families, lane, panel
 from nucleate.views.rows import MOVED, by_metric, grouped, verdict_rows
 from nucleate.views.scan_scores import is_scan, score_rows, written
+from nucleate.views.together import together
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -72,7 +73,12 @@ def render_report(run: Run, analysis: Analysis | None = None) -> str:
 
     found = analysis or analyse(run)
     environment = _environment()
-    style, script = (_source(environment, name) for name in ("report.css", "report.js"))
+    names = ("report.css", "report.js", *(("heads.css", "heads.js") if run.has_heads else ()))
+    sources = {name: _source(environment, name) for name in names}
+    style, script = (
+        "\n".join(text for name, text in sources.items() if name.endswith(kind))
+        for kind in (".css", ".js")
+    )
     return environment.get_template("report.html.j2").render(
         **_content(run, found),
         style=style,
@@ -101,6 +107,7 @@ def _content(run: Run, found: Analysis) -> dict[str, Any]:
     curves = list(found.curves.values())
     domain = token_domain(curves)
     steps, losses = run.losses()
+    heads = head_story(run, found)
     return {
         "found": found,
         "manifest": run.manifest,
@@ -120,7 +127,8 @@ def _content(run: Run, found: Analysis) -> dict[str, Any]:
         "groups": _groups(found, [row.metric for row in rows]),
         "loss": loss_chart(steps, losses),
         "final_loss": losses[-1] if losses else math.nan,
-        "heads": head_story(run, found),
+        "heads": heads,
+        "together": together(found, heads),
         "paper": paper(run, found),
         "downloads": downloads(run, found),
         "costs": costs(run.ledger()),

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
@@ -254,3 +255,21 @@ def test_revisions_of_the_hub(tmp_path, folder, monkeypatch):
     assert watcher.scored == [f"step{step}" for step in steps]
     assert [event.kind for event in Run.open(out).events()].count("swapped") == 1
     assert any("step4 and step9 look exchanged" in note for note in watcher.notes)
+
+
+def test_a_scan_keeps_what_it_finds_of_every_head(tmp_path, folder):
+    asked = {"suite": "mechanism", "items": 10, "context": 64}
+    run = Run.open(scan(folder, out=tmp_path / "out", **asked))
+    history = run.heads()
+    assert not history.damaged
+    assert history.steps == run.curves()["heads.induction.max"].steps
+    assert {"entity_link", "induction", "ablation.state"} <= set(history.names)
+    curves = run.curves()
+    best = history.values("induction").max((1, 2))
+    assert curves["heads.induction.max"].values == pytest.approx(best)
+    assert curves["geometry.L1.rankme"].tokens.tolist() == curves["lens.L0.kl"].tokens.tolist()
+    apart = Run.open(
+        scan(folder, out=tmp_path / "apart", worker=ProcessWorkers(1), threads=1, **asked)
+    )
+    for name in history.names:
+        np.testing.assert_array_equal(apart.heads().values(name), history.values(name))

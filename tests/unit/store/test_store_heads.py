@@ -2,12 +2,14 @@
 
 import csv
 import math
+import sys
 
 import numpy as np
 import pytest
 from tests.unit.views.made_heads import LOOKS, TAKEN, at, table, write_heads_run
 
-from nucleate.core.heads import HeadScores, HeadTable, Role
+from nucleate.core import UserError
+from nucleate.core.heads import Example, HeadScores, HeadTable, Role
 from nucleate.store import Manifest, Run, RunWriter
 from nucleate.store.heads import pack_heads, since, unpack_heads
 
@@ -126,3 +128,36 @@ def test_the_long_table_as_parquet(path, tmp_path):
     found = pq.read_table(tmp_path / "heads.parquet").to_pydict()
     assert len(found["value"]) == 13 * 4 * 6
     assert max(found["value"]) == 2.5
+
+
+def test_labelled_arrays_carry_units_and_roles(path):
+    pytest.importorskip("xarray")
+    history = Run.open(path).heads()
+    found = history.to_xarray()
+    assert dict(found.sizes) == {"step": 13, "layer": 2, "head": 3}
+    assert found["tokens"].values.tolist() == list(LOOKS)
+    link = found["entity_link"]
+    assert link.dims == ("step", "layer", "head")
+    assert link.attrs == {"unit": "fraction", "chance": 0.1, "n": 40}
+    np.testing.assert_array_equal(link.values, history.values("entity_link"))
+    assert float(found["entity_link.se"][0, 0, 0]) == 0.02
+    held = found["role.entity link"]
+    assert int(held.sum()) == 13 - TAKEN + 1
+    assert bool(held.sel(layer=1, head=0)[TAKEN])
+    assert int(found["role.name mover"].sum()) == 0
+
+
+def test_labelled_arrays_without_xarray_are_one_line(path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "xarray", None)
+    with pytest.raises(UserError, match=r"xarray; pip install 'nucleate\[xarray\]'"):
+        Run.open(path).heads().to_xarray()
+
+
+def test_where_heads_look_in_a_story_comes_back():
+    seen = Example(("the", "key"), "otto", np.arange(12.0).reshape(2, 3, 2))
+    plain = table(0)
+    back = unpack_heads(pack_heads(HeadTable(plain.scores, plain.asked, plain.roles, seen))).example
+    assert (back.words, back.answer) == (seen.words, seen.answer)
+    np.testing.assert_array_equal(back.attention_LHT, seen.attention_LHT)
+    assert unpack_heads(pack_heads(plain)).example is None
+    assert plain.joined(HeadTable(example=seen)).example is seen

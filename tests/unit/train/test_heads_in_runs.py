@@ -102,3 +102,43 @@ def test_texts_are_looked_at_without_notes(tmp_path: Path) -> None:
     items = HEADS | {"items": 16}
     folder = run(looking(corpus=corpus, probes=items), tmp_path / "run")
     assert Run.open(folder).heads().roles == ("previous token", "induction")
+
+
+EXPERTS = {
+    "family": "mixtral",
+    "layers": 1,
+    "width": 16,
+    "heads": 2,
+    "experts": 4,
+    "experts_per_token": 2,
+}
+
+
+def test_what_else_is_asked_inside_is_read_at_every_look_and_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    asked = HEADS | {"inside": ["geometry", "lens", "routers"], "cost_cap": 1000}
+    loop = trained(tmp_path / "a", tiny(model=EXPERTS, probes=asked))
+    plain = trained(tmp_path / "b", tiny(model=EXPERTS), observed=False)
+    assert fingerprint(loop) == fingerprint(plain)
+    curves = Run.open(tmp_path / "a").curves()
+    looks = [step.tokens for step in Run.open(tmp_path / "a").heads().steps]
+    for metric in (
+        "geometry.L1.rankme",
+        "lens.L0.kl",
+        "routers.L0.entropy",
+        "routers.L0.class_specialization",
+    ):
+        assert curves[metric].tokens.tolist() == looks, metric
+    assert loop.workload.heads is not None
+    alone = build_workload(tiny(model=EXPERTS, probes=HEADS)).heads
+    assert alone is not None
+    rows = 24 * 64  # of held-out text, once for each of the three
+    assert loop.workload.heads.forward_tokens == alone.forward_tokens + 3 * rows
+
+
+def test_asking_inside_without_looks_or_experts_is_refused() -> None:
+    with pytest.raises(ValidationError, match="set heads_per_decade too"):
+        tiny(probes={"inside": ["geometry"]})
+    with pytest.raises(ValidationError, match="the model has no experts"):
+        tiny(probes=HEADS | {"inside": ["routers"]})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 NAMES = (
     "anna tom lily max nora ben rosa finn ida leo mara otto vera hugo elsa noah ruth "
     "carl june omar tess ivan gwen saul"
@@ -93,3 +95,26 @@ def vocabulary(towns: tuple[str, ...]) -> list[str]:
     groups += [word for cause, state in CAUSES for word in (*cause.split(), state)]
     groups += [word for phrase in (*MOVES, *TAKES) for word in phrase.split()]
     return list(dict.fromkeys([*groups, *towns]))
+
+
+def word_classes(ids: Mapping[str, int]) -> dict[int, str]:
+    """Return the class of each token id of the world's vocabulary, by the part its word plays.
+
+    Classes: ``function``, ``name``, ``place``, ``thing``, ``colour``, ``goods``, ``noun``,
+    ``verb``;
+    every other word (consequences, adjectives, towns) is ``other``.
+    """
+    groups: dict[str, Iterable[str]] = {
+        "verb": [form for pairs in (VERBS, RELATIVE_VERBS) for pair in pairs for form in pair],
+        "noun": [form for pair in NOUNS for form in pair],
+        "goods": GOODS,
+        "colour": COLOURS,
+        "thing": THINGS,
+        "place": PLACES,
+        "name": NAMES,
+        "function": [*FUNCTION_WORDS, *PREPOSITIONS],
+    }
+    found = dict.fromkeys(ids.values(), "other")
+    for name, words in groups.items():
+        found |= {ids[word]: name for word in words if word in ids}
+    return found

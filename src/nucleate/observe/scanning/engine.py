@@ -11,6 +11,7 @@ from threading import Event
 import torch
 
 from nucleate.core import CheckpointError, Reading
+from nucleate.core.heads import HeadTable
 from nucleate.models.series import Member, SeriesModel, Weights, open_weights
 from nucleate.models.series.hub import fetch
 from nucleate.models.series.judge import impossible
@@ -32,12 +33,14 @@ class Answer:
         readings: What it measured; empty when it failed.
         seconds: How long it took.
         error: Why it failed; empty when it did not.
+        heads: What is known of every head, from the part that assigns roles.
     """
 
     part: int
     readings: tuple[Reading, ...]
     seconds: float
     error: str = ""
+    heads: HeadTable | None = None
 
 
 class Engine:
@@ -80,7 +83,9 @@ class Engine:
                     readings = checked(probe.measure(view, items))
             except Exception as problem:  # a probe that fails must not end the scan
                 error = f"{probe.name}: {type(problem).__name__}: {problem}"
-            yield Answer(number, tuple(readings), time.perf_counter() - begin, error)
+            seconds, table = time.perf_counter() - begin, view.heads
+            whole = table if table.asked and probe.name == "roles" else None
+            yield Answer(number, tuple(readings), seconds, error, whole)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,9 @@ def prepare(
             expected=f"{shape.config.vocab_size} or fewer",
             fix="name the right one with --tokenizer",
         )
-    suite = build_suite(settings, series, tokenizer, longest, sets)
+    heads = int(getattr(shape.config, "num_attention_heads", 1))
+    layers = int(getattr(shape.config, "num_hidden_layers", 1))
+    suite = build_suite(settings, series, tokenizer, longest, sets, (layers, heads))
     context = min(settings.context or CONTEXT, longest)
     flops = suite.forward_tokens * forward_flops(shape, context)
     return Job(suite, device, settings.bf16, 0, flops), tokenizer

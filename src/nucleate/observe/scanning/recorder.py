@@ -74,6 +74,8 @@ class Recorder:
             self._spent[COMPUTING] += answer.seconds
             self._share += 1 / len(self._suite.parts)
             self._writer.readings(member.step, answer.readings)
+            if answer.heads is not None:
+                self._writer.heads(member.step, answer.heads)
             self._writer.scored(member.step, member.name, answer.part, failed=bool(answer.error))
             if answer.error:
                 self._failed(member.step, answer.part, answer.error)

@@ -13,6 +13,7 @@ from nucleate.observe.scanning.settings import ITEMS, ScanSettings
 from nucleate.probes.suites import Suite
 
 if TYPE_CHECKING:
+    from nucleate.corpora.storyworld import Mixture, Split, World
     from nucleate.models.series import Series
 
 CONTEXT = 512
@@ -31,6 +32,7 @@ def build_suite(
     tokenizer: Any,
     longest: int,
     sets: Sequence[ItemSet] = (),
+    shape: tuple[int, int] = (3, 4),
 ) -> Suite:
     """Build the suite that a scan asks.
 
@@ -40,6 +42,7 @@ def build_suite(
         tokenizer: Their tokenizer.
         longest: Longest sequence that they read, in tokens.
         sets: What the suite ``sets`` asks.
+        shape: Layers, and heads of each, of the models; only the cost of ``mechanism`` follows.
 
     Raises:
         UserError: Settings that do not go together, or data that is missing.
@@ -54,6 +57,8 @@ def build_suite(
     items = settings.items or ITEMS[settings.suite]
     if settings.suite == "story":
         return _story(series, tokenizer, items, min(context, 128))
+    if settings.suite == "mechanism":
+        return _mechanism(series, tokenizer, items, min(context, 128), shape)
     if settings.suite == "text":
         return _text(settings, tokenizer, items, context)
     from nucleate.probes.coherence import coherence_suite
@@ -139,11 +144,49 @@ def _text(settings: ScanSettings, tokenizer: Any, items: int, context: int) -> S
     )
 
 
+def _mechanism(
+    series: Series, tokenizer: Any, rows: int, context: int, shape: tuple[int, int]
+) -> Suite:
+    """Ask heads and representations about the story world that the run was trained on."""
+    from nucleate.probes.inside import inside_parts
+    from nucleate.probes.mechanism.story_items import story_head_items
+    from nucleate.probes.mechanism.suite import head_suite
+    from nucleate.probes.suites import story_rows
+
+    world, mixture, split = _told(series, tokenizer, "mechanism")
+    rows_RT = story_rows(world, mixture, tokenizer, split=split, context=context)
+    layers, own = shape
+    heads = story_head_items(
+        world,
+        mixture,
+        tokenizer,
+        split=split,
+        rows=rows,
+        context=context,
+        layers=layers,
+        heads=own,
+    )
+    suite = head_suite(heads)
+    extra = inside_parts(("geometry", "lens"), rows_RT)
+    return replace(suite, name="mechanism", parts=(*suite.parts, *extra))
+
+
 def _story(series: Series, tokenizer: Any, items: int, context: int) -> Suite:
-    """Ask about the story world that the run was trained on; its words must be its tokens."""
+    """Ask about the story world that the run was trained on."""
+    from nucleate.probes.suites import story_suite
+
+    world, mixture, split = _told(series, tokenizer, "story")
+    return story_suite(world, mixture, tokenizer, split=split, stories=items, context=context)
+
+
+def _told(series: Series, tokenizer: Any, suite: str) -> tuple[World, Mixture, Split]:
+    """Return the story world that a run was trained on; its words must be the tokenizer's tokens.
+
+    Raises:
+        DataError: They are not.
+    """
     from nucleate.core.settings import validate
     from nucleate.corpora.storyworld import Mixture, Split, make_world, vocabulary
-    from nucleate.probes.suites import story_suite
     from nucleate.store import Run
 
     corpus: dict[str, Any] = {}
@@ -154,11 +197,10 @@ def _story(series: Series, tokenizer: Any, items: int, context: int) -> Suite:
     unknown = next((word for word in vocabulary(world.towns) if word not in known), None)
     if unknown is not None:
         raise DataError(
-            "--suite story is for models of the story world: a word is no token",
+            f"--suite {suite} is for models of the story world: a word is no token",
             where=series.source,
             got=unknown,
             fix="use --suite coherence",
         )
     mixture = validate(Mixture, dict(corpus.get("mixture") or {}), where=str(series.run))
-    split = Split(corpus.get("probes", Split.CONTROL))
-    return story_suite(world, mixture, tokenizer, split=split, stories=items, context=context)
+    return world, mixture, Split(corpus.get("probes", Split.CONTROL))

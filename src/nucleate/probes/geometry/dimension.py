@@ -73,7 +73,7 @@ def two_nn(
     return IntrinsicDimension(whole, tuple(by_size), len(points), len(given) - len(points))
 
 
-_FEW, _BLOCK = 20, 512
+_FEW, _BLOCK, _NEAR = 20, 512, 6
 
 
 def _dimension(points_ND: Array) -> float:
@@ -86,11 +86,20 @@ def _dimension(points_ND: Array) -> float:
 
 
 def _ratios(points_ND: Array) -> Array:
-    from scipy.spatial.distance import cdist
+    """Return r2 / r1 of every point.
 
+    A matrix product finds a few near points; distances to those are then computed exactly.
+    """
+    centred = points_ND - points_ND.mean(0)
+    squares_N = (centred**2).sum(1)
     out = np.empty(len(points_ND))
     for start in range(0, len(points_ND), _BLOCK):
-        far_BN = cdist(points_ND[start : start + _BLOCK], points_ND)
-        nearest = np.partition(far_BN, 2, axis=1)[:, 1:3]  # the nearest of all is the point itself
+        own_BD = centred[start : start + _BLOCK]
+        rows = np.arange(len(own_BD))
+        far_BN = squares_N - 2 * own_BD @ centred.T  # less what is the same for a whole row
+        far_BN[rows, start + rows] = np.inf
+        near_BK = np.argpartition(far_BN, _NEAR, axis=1)[:, :_NEAR]
+        exact_BK = ((own_BD[:, None] - centred[near_BK]) ** 2).sum(-1)
+        nearest = np.sqrt(np.partition(exact_BK, 1, axis=1)[:, :2])
         out[start : start + _BLOCK] = nearest[:, 1] / nearest[:, 0]
     return out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 import numpy as np
@@ -29,6 +29,8 @@ class GeometryItems:
         points: Positions whose streams are compared, evenly chosen by `seed`; at most all.
         ranks: First and last rank of the power law of eigenvalues.
         seed: Of the choice.
+        classes: Class of each token id (part of speech, role in a story …), for routers; ids that
+            are missing are a class of their own.
 
     Raises:
         DataError: There is no row.
@@ -41,10 +43,14 @@ class GeometryItems:
         points: int = 2048,
         ranks: tuple[int, int] = (4, 32),
         seed: int = 0,
+        classes: Mapping[int, str] | None = None,
     ) -> None:
         if rows.ndim != 2 or not rows.size:
             raise DataError("no rows to represent", got=rows.shape, expected="(R, T)")
         self.rows, self.ranks = torch.from_numpy(rows), ranks
+        self.classes_N: list[str] | None = None
+        if classes is not None:
+            self.classes_N = [classes.get(token, "") for token in rows.flatten().tolist()]
         chosen = np.random.default_rng(seed).permutation(rows.size)[:points]
         self.chosen = torch.zeros(rows.size, dtype=torch.bool)
         self.chosen[torch.from_numpy(chosen)] = True
@@ -92,7 +98,7 @@ def lens(view: ModelView, items: GeometryItems) -> Iterable[Reading]:
 
 @probe(name="routers", level=Level.MECHANISM, unit="nats", cost=_cost)
 def routers(view: ModelView, items: GeometryItems) -> Iterable[Reading]:
-    """Router entropy, balance of load, and specialisation of experts by token identity."""
+    """Router entropy, load of experts, and how much they know of a token and of its class."""
     logits_LNE, kinds_N = router_logits(view.model, items.rows), items.rows.flatten().numpy()
     chosen = int(view.model.config.num_experts_per_tok)
     for layer, logits_NE in enumerate(logits_LNE):
@@ -101,7 +107,12 @@ def routers(view: ModelView, items: GeometryItems) -> Iterable[Reading]:
         chance = math.log(logits_NE.shape[1])
         yield _reading(f"{at}.entropy", found.entropy, n, "nats", chance)
         yield _reading(f"{at}.effective_experts", found.effective_experts, n, "experts")
+        largest, even = float(found.load_E.max()), 1 / logits_NE.shape[1]
+        yield _reading(f"{at}.largest_load", largest, n, "fraction", even)
         yield _reading(f"{at}.specialization", found.specialization, n, "nats", 0.0)
+        if items.classes_N is not None:
+            by_class = routing(logits_NE, chosen, items.classes_N).specialization
+            yield _reading(f"{at}.class_specialization", by_class, n, "nats", 0.0)
 
 
 def _reading(metric: str, value: float, n: int, unit: str, chance: float = math.nan) -> Reading:

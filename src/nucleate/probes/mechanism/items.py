@@ -20,6 +20,21 @@ TOKENS, REPEATS = 25, 4
 """Length of a random string, and how often it stands in its row (Olsson et al. 2022, appendix)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A word that one row decides, for people to look at.
+
+    Attributes:
+        row: Which row.
+        words: Its words until the one before the answer.
+        answer: The word that comes next.
+    """
+
+    row: int
+    words: tuple[str, ...]
+    answer: str
+
+
 @dataclass(frozen=True, eq=False)
 class HeadItems:
     """Rows, what is looked for in attention, and what heads should bring about.
@@ -30,6 +45,7 @@ class HeadItems:
         links: Attention patterns; a head's score is the attention that goes there.
         behaviours: Tokens that should be likely.
         sweep: Passes over the rows that ablating every head once costs (`sweep_passes`).
+        example: A decided word for people to look at; None without notes.
     """
 
     ids_BT: torch.Tensor
@@ -37,11 +53,17 @@ class HeadItems:
     links: tuple[Links, ...]
     behaviours: tuple[Behaviour, ...]
     sweep: int
+    example: Asked | None = None
 
     @property
     def forward_tokens(self) -> int:
         """Tokens of one pass, padding included."""
         return self.ids_BT.numel()
+
+    @property
+    def example_tokens(self) -> int:
+        """Tokens that looking at the example costs."""
+        return len(self.example.words) if self.example else 0
 
     def behaviour(self, name: str) -> Behaviour:
         """Return a behaviour by name."""

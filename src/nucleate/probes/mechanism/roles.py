@@ -116,7 +116,7 @@ def roles_of(model: Any, items: HeadItems, rule: Rule | None = None) -> list[Rol
 
 
 def _cost(items: HeadItems) -> int:
-    return (3 + items.sweep) * items.forward_tokens
+    return (3 + items.sweep) * items.forward_tokens + items.example_tokens
 
 
 @probe(name="roles", level=Level.MECHANISM, unit="heads", cost=_cost)
@@ -128,7 +128,8 @@ def roles(view: ModelView, items: HeadItems) -> Iterable[Reading]:
         role: (score, f"ablation.{behaviour}")
         for role, (score, behaviour) in judged(scores, effects).items()
     }
-    view.keep(HeadTable(asked=asked, roles=tuple(found)))
+    every = {**scores, **{f"ablation.{name}": effect for name, effect in effects.items()}}
+    view.keep(HeadTable(every, asked, tuple(found)))
     for role in ROLES:
         held = sum(x.role == role for x in found)
         name = f"roles.{role.replace(' ', '_')}.heads"

@@ -14,9 +14,10 @@ from typing import Any, Literal
 import torch
 
 from nucleate.core import Level, Reading
-from nucleate.core.heads import HeadTable
+from nucleate.core.heads import Example, HeadTable
+from nucleate.models.activations import LayerActivations, read_layers
 from nucleate.probes.mechanism.head_scores import HeadScores, head_means
-from nucleate.probes.mechanism.items import HeadItems
+from nucleate.probes.mechanism.items import Asked, HeadItems
 from nucleate.probes.mechanism.links import Links
 from nucleate.probes.mechanism.reading import HeadReading, read_heads
 from nucleate.probes.registry import probe
@@ -85,14 +86,33 @@ def shared_scores(view: ModelView, items: HeadItems) -> dict[str, HeadScores]:
     return view.once(items, "head scores", lambda: head_scores(view.model, items))
 
 
+def look_at(model: Any, ids_T: torch.Tensor, asked: Asked) -> Example:
+    """Return where every head looks from the last word before an answer.
+
+    Args:
+        model: A model of a known type.
+        ids_T: The row of the story, of one token per word.
+        asked: Which word is asked.
+    """
+    seen: list[torch.Tensor] = []
+
+    def use(layer: LayerActivations) -> None:
+        seen.append(layer.pattern_BHTT[0, :, -1].double().cpu())
+
+    read_layers(model, ids_T[None, : len(asked.words)], use)
+    return Example(asked.words, asked.answer, torch.stack(seen).numpy())
+
+
 def _cost(items: HeadItems) -> int:
-    return items.forward_tokens
+    return items.forward_tokens + items.example_tokens
 
 
 @probe(name="heads", level=Level.MECHANISM, unit="fraction", cost=_cost)
 def heads(view: ModelView, items: HeadItems) -> Iterable[Reading]:
     """Which kinds of attention head has the model, and how strong is the strongest of each?"""
     found = shared_scores(view, items)
-    view.keep(HeadTable(found))
+    asked = items.example
+    seen = look_at(view.model, items.ids_BT[asked.row], asked) if asked else None
+    view.keep(HeadTable(found, example=seen))
     for scores in found.values():
         yield from scores.readings()

@@ -6,6 +6,7 @@ A fifth of the rows repeat random strings, as for any other text.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nucleate.corpora.items import Passage
@@ -15,6 +16,7 @@ from nucleate.probes.mechanism.behaviours import Behaviour, make_behaviour
 from nucleate.probes.mechanism.items import (
     REPEATS,
     TOKENS,
+    Asked,
     HeadItems,
     copying,
     each_row,
@@ -62,7 +64,7 @@ def story_head_items(
     ]
     notes = _Notes(passages, fifth, context, ids)
     ends = frozenset(ids[word] for word in CLAUSE_ENDS if word in ids)
-    return packed(
+    items = packed(
         [*random_rows, *told],
         links=(
             *plain_links(random_rows, range(fifth), ("duplicate_token", "induction")),
@@ -75,6 +77,7 @@ def story_head_items(
         fill=begin,
         sweep=sweep_passes(layers, heads),
     )
+    return replace(items, example=notes.example(tokenizer.bos_token))
 
 
 class _Notes:
@@ -107,6 +110,14 @@ class _Notes:
         yield self._behaviour("holder", ((r, x) for r, x in named if x.mentions and x.rivals))
         yield self._behaviour("cause", self._linked({"cause": ()}))
         yield self._behaviour("refrain", self._linked({"song": ()}))
+
+    def example(self, begin: str) -> Asked | None:
+        """Return the shortest question after a holder that another name was mentioned before."""
+        found = [
+            Asked(row, (begin, *self._passages[row - self._first].words[: x.place]), x.answer)
+            for row, x in self._linked({"holder": ("far",)})
+        ]
+        return min(found, key=lambda asked: len(asked.words), default=None)
 
     def _linked(self, kinds: dict[str, Sequence[str]]) -> Iterator[tuple[int, Linked]]:
         for row, passage in enumerate(self._passages, start=self._first):

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from nucleate.train.levers.ablate import Ablate
 from nucleate.train.levers.base import Lever, Setting
 from nucleate.train.levers.batch import Batch
 from nucleate.train.levers.coarsen import Coarsen
@@ -19,7 +20,8 @@ from nucleate.train.levers.sequence import Sequence
 from nucleate.train.levers.upcycle import Upcycle
 
 AnyLever = Annotated[
-    Procedural
+    Ablate
+    | Procedural
     | StoryMixture
     | Coarsen
     | Depth
@@ -34,6 +36,7 @@ AnyLever = Annotated[
 """Settings of a lever, told apart by `kind`."""
 
 __all__ = [
+    "Ablate",
     "AnyLever",
     "Batch",
     "Coarsen",

@@ -75,9 +75,51 @@ def test_lens_as_readings():
 
 def test_routers_as_readings():
     found = readings("routers", tiny("mixtral"), GeometryItems(ROWS % VOCABULARY))
-    assert len(found) == 2 * 3
+    assert len(found) == 2 * 4
     entropy = found["routers.L0.entropy"]
     assert 0 < entropy.value < entropy.chance == math.log(4)
     assert 1 <= found["routers.L1.effective_experts"].value <= 4
     with pytest.raises(DataError, match="no rows"):
         GeometryItems(ROWS[:0])
+
+
+def _split_mixtral():
+    """Return a Mixtral whose first router sends even tokens to two experts, odd ones to two."""
+    model = tiny("mixtral")
+    first = model.model.layers[0]
+    with torch.no_grad():
+        first.self_attn.o_proj.weight.zero_()  # the router reads the token alone
+        embedding, gate = model.get_input_embeddings().weight, first.mlp.gate.weight
+        embedding.zero_()
+        embedding[0::2, 0], embedding[1::2, 1] = 1.0, 1.0
+        gate.zero_()
+        gate[:2, 0], gate[2:, 1] = 100.0, 100.0
+    return model
+
+
+def test_routers_that_know_the_class_of_a_token():
+    rows = np.tile(np.arange(12), (24, 1))
+    classes = {token: "even" if token % 2 == 0 else "odd" for token in range(12)}
+    found = readings("routers", _split_mixtral(), GeometryItems(rows, classes=classes))
+    assert found["routers.L0.entropy"].value == pytest.approx(math.log(2))
+    assert found["routers.L0.effective_experts"].value == pytest.approx(4)
+    assert found["routers.L0.largest_load"].value == pytest.approx(0.25)
+    assert found["routers.L0.largest_load"].chance == 0.25
+    # A class decides between two pairs of experts: ln 2, less the bias of 288 tokens.
+    assert found["routers.L0.class_specialization"].value == pytest.approx(math.log(2), abs=0.02)
+    assert found["routers.L0.specialization"].value < math.log(2)
+    mixed = {token: "a" if token % 4 < 2 else "b" for token in range(12)}
+    none = readings("routers", _split_mixtral(), GeometryItems(rows, classes=mixed))
+    assert abs(none["routers.L0.class_specialization"].value) < 0.02
+
+
+def test_a_router_that_knows_nothing():
+    model = tiny("mixtral")
+    with torch.no_grad():
+        for layer in model.model.layers:
+            layer.mlp.gate.weight.zero_()
+    found = readings("routers", model, GeometryItems(ROWS % VOCABULARY))
+    assert found["routers.L1.entropy"].value == pytest.approx(math.log(4))
+    assert found["routers.L1.largest_load"].value == pytest.approx(0.5)
+    assert found["routers.L1.effective_experts"].value == pytest.approx(2)
+    assert found["routers.L1.specialization"].value == pytest.approx(0, abs=1e-9)

@@ -125,7 +125,9 @@ def test_probes_are_registered_and_read_a_new_model(items, name):
     model = build(settings, len(TOKENIZER), 0).eval()
     probe = get_probe(name)
     readings = list(probe.measure(ModelView(model), items))
-    assert probe.cost(items) in (0, *(items.forward_tokens * k for k in (1, 10, 11)))
+    passes = {"heads": 1, "ablation": 10, "roles": 11}.get(name, 0)
+    story = len(items.example.words) if name in ("heads", "roles") else 0  # looked at once more
+    assert probe.cost(items) == passes * items.forward_tokens + story
     assert {reading.level for reading in readings} == {probe.level}
     assert len({reading.metric for reading in readings}) == len(readings)
     assert all(np.isfinite(reading.value) for reading in readings)
@@ -161,3 +163,19 @@ def test_a_suite_runs_what_probes_share_once(monkeypatch):
     rows, pairs = (suite.parts[part][1] for part in (0, 5))
     # Two layers of two heads: three passes beside the two or three that every probe needs.
     assert suite.forward_tokens == 6 * rows.forward_tokens + 5 * pairs.clean_BT.numel()
+
+
+def test_the_example_asks_for_a_holder_that_another_name_was_mentioned_after(items):
+    asked = items.example
+    row = TOKENIZER.convert_ids_to_tokens(items.ids_BT[asked.row].tolist())
+    assert row[: len(asked.words)] == list(asked.words)
+    assert row[len(asked.words)] == asked.answer
+    assert asked.words[-2:] == ("is", "with")
+    assert asked.answer in asked.words
+    model = build(ModelSettings(layers=2, heads=2, width=16, context=96), len(TOKENIZER), 0).eval()
+    view = ModelView(model)
+    list(get_probe("heads").measure(view, items))
+    seen = view.heads.example
+    assert seen.words == asked.words
+    assert seen.attention_LHT.shape == (2, 2, len(asked.words))
+    np.testing.assert_allclose(seen.attention_LHT.sum(-1), 1, atol=1e-5)

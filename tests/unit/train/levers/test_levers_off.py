@@ -20,6 +20,7 @@ NEUTRAL: dict[str, Any] = {
     "freeze": 0,
     "reinforce": 0,
     "upcycle": 1,
+    "ablate": False,
 }
 
 
@@ -61,6 +62,7 @@ def test_a_lever_pulled_to_what_holds_anyway_changes_nothing(
         ("decay", 64),
         ("warm", 1),
         ("dense", 1),
+        ("ablate", True),
     ],
 )
 def test_the_comparison_sees_every_lever(tmp_path: Path, plain: Any, lever: str, to: Any) -> None:
@@ -82,6 +84,7 @@ def test_the_comparison_sees_every_lever(tmp_path: Path, plain: Any, lever: str,
         ("freeze", -1),
         ("reinforce", -0.1),
         ("upcycle", 0),
+        ("ablate", 1),
     ],
 )
 def test_settings_that_a_lever_does_not_take_are_one_line(

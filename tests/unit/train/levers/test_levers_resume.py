@@ -22,7 +22,9 @@ ALL_OTHERS: Pulls = {
     1: [("coarsen", 4)],
     3: [("coarsen", 1), ("freeze", 1)],
     6: [("batch", 4), ("reinforce", 0.1)],
+    7: [("ablate", True)],
     8: [("upcycle", 4), ("batch", 2)],
+    9: [("ablate", False)],
     10: [("freeze", 0), ("decay", 0.25)],
 }
 
@@ -55,7 +57,7 @@ def test_resumed_after_every_step_is_bit_identical(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_so_it_is_with_every_other_lever(tmp_path: Path, optimizer: str) -> None:
-    """Coarse tokens, frozen layers, batches, reinforcement, experts; 10 steps and a quarter."""
+    """Coarse tokens, frozen layers, batches, reinforcement, experts, averaged heads; 10¼ steps."""
     found = _stopped_everywhere(tmp_path, ALL_OTHERS, optimizer={"kind": optimizer})
     assert found == (13, 13)
 

@@ -1,0 +1,45 @@
+"""What is asked inside a network beside its heads: representations, routers, landscape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nucleate.probes.geometry.probes import GeometryItems
+from nucleate.probes.landscape.probes import LandscapeItems
+from nucleate.probes.landscape.sgld import SGLD
+from nucleate.probes.registry import Probe, get_probe
+
+GEOMETRY = ("geometry", "lens", "routers")
+LANDSCAPE = ("llc", "hessian", "noise_scale")
+
+LIGHT = SGLD(
+    step_size=1e-5, nbeta=300, localization=3000, chains=2, draws=100, burn_in=100, batch_size=8
+)
+"""Chains for looks during a run: fewer and in smaller batches than for one model at leisure."""
+
+
+def inside_parts(
+    names: Sequence[str], rows: NDArray[np.int64], classes: Mapping[int, str] | None = None
+) -> tuple[tuple[Probe, Any], ...]:
+    """Return probes with their items, for a suite.
+
+    Args:
+        names: Of `GEOMETRY` and `LANDSCAPE`.
+        rows: Held-out token ids, shape ``(R, T)``.
+        classes: Class of each token id, for the specialisation of experts; ids that are missing
+            are a class of their own.
+    """
+    parts: list[tuple[Probe, Any]] = []
+    for name in dict.fromkeys(names):
+        # Items of its own for each: what probes cost is summed over different items.
+        items: Any = (
+            GeometryItems(rows, classes=classes)
+            if name in GEOMETRY
+            else LandscapeItems(rows, LIGHT)
+        )
+        parts.append((get_probe(name), items))
+    return tuple(parts)
