@@ -7,6 +7,9 @@ from pathlib import Path
 MAX_LINE = 190
 """Longest message of a `UserError`, in characters: with "nucleate: " before it, a line of 200."""
 
+SHORTEST_PLACE, LONGEST_PLACE = 32, 80
+"""Characters of a path that are shown, from its end: fewer where the rest of the line is long."""
+
 
 class NucleateError(Exception):
     """Root of all errors raised on purpose; on its own it means a defect of ours."""
@@ -46,12 +49,14 @@ class UserError(NucleateError):
             detail.append(f"got {_clip(_shown(self.got), 48)}")
         if self.expected:
             detail.append(f"expected {_clip(self.expected, 72)}")
-        where = f"{_clip(self.where, 80, keep_end=True)}: " if self.where else ""
-        line = where + self.what
-        if detail:
-            line += f" ({', '.join(detail)})"
-        if self.fix:
-            line = _clip(line, MAX_LINE - len(self.fix) - 2) + f"; {self.fix}"
+        line = self.what + (f" ({', '.join(detail)})" if detail else "")
+        fix = f"; {self.fix}" if self.fix else ""
+        if self.where:
+            room = MAX_LINE - len(line) - len(fix) - 2
+            room = min(max(room, SHORTEST_PLACE), LONGEST_PLACE)
+            line = f"{_clip(self.where, room, keep_end=True)}: {line}"
+        if fix:
+            line = _clip(line, MAX_LINE - len(fix)) + fix
         return _clip(_printable(line), MAX_LINE)
 
 

@@ -95,7 +95,7 @@ def test_processes_end_with_the_study_and_save_before(tmp_path: Path, how: int) 
         os.killpg(study.pid, how)  # as a terminal does: the whole group hears it
     else:
         study.kill()
-    said, complaint = study.communicate(timeout=60)
+    said, complaint = study.communicate(timeout=300)
     assert len(list(tmp_path.glob("*.ready"))) == 2  # the third was never begun
     if how == signal.SIGINT:
         assert (said, complaint) == ("interrupted\n", "")
