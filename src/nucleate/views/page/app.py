@@ -42,8 +42,9 @@ KEPT = 16
 """Runs whose drawings are kept."""
 
 ASSETS = {
-    "report.css": ("text/css", ("report.css", "page/page.css")),
+    "report.css": ("text/css", ("report.css", "heads.css", "page/page.css")),
     "report.js": ("text/javascript", ("report.js",)),
+    "heads.js": ("text/javascript", ("heads.js",)),
     "page.js": ("text/javascript", ("page/page.js",)),
     "live.js": ("text/javascript", ("page/live.js",)),
     "curves.js": ("text/javascript", ("page/curves.js",)),

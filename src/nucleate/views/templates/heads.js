@@ -147,5 +147,7 @@
     root.hidden = false;
   };
 
-  document.querySelectorAll("[data-heads]").forEach(equip);
+  const all = () => document.querySelectorAll("[data-heads][hidden]").forEach(equip);
+  all();
+  document.addEventListener("nucleate:drawn", all); // the live page draws sections anew
 })();
