@@ -207,6 +207,7 @@ def _judged(found: Analysis) -> list[str]:
     """Say by which rule curves were called sharp; nothing where none was long enough to judge."""
     from nucleate.detect import ALPHA, MAX_WIDTH
     from nucleate.detect.family import FALSE_DISCOVERY_RATE
+    from nucleate.detect.network.judge import RAISED
     from nucleate.views.analysis import detector
     from nucleate.views.cite import installed
 
@@ -216,9 +217,11 @@ def _judged(found: Analysis) -> list[str]:
     return [
         f"Each of {_count(len(found.assessments), 'curve', 'curves')} over log10({found.axis}) was "
         f"compared with a smooth trend with autocorrelated noise by the detector of nucleate "
-        f"{installed()} (source {detector()[:12]}). A change was called sharp where p ≤ {ALPHA:g} "
-        f"and its 10–90 % width is below {MAX_WIDTH:g} decades, with p adjusted over all curves of "
-        f"the run (Benjamini and Yekutieli 2001) to q ≤ {FALSE_DISCOVERY_RATE:g}.",
+        f"{installed()} (source {detector()[:12]}): p is the share of simulated smooth curves on "
+        f"which its network sees as sharp a change, raised {RAISED:g}-fold, and lower where "
+        f"likelihoods add to it. A change was called sharp where p ≤ {ALPHA:g} and its 10–90 % "
+        f"width is below {MAX_WIDTH:g} decades, with p adjusted over all curves of the run "
+        f"(Benjamini and Yekutieli 2001) to q ≤ {FALSE_DISCOVERY_RATE:g}.",
         "It was called a transition candidate only where an accuracy and its continuous margin "
         "changed sharply at one place. Intervals are 95 % profile-likelihood intervals, never "
         "narrower than the readings on either side.",
