@@ -37,8 +37,9 @@ document.addEventListener("securitypolicyviolation",
 """Runs before anything on a page: notes scripts that call out, and what the policy refused."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
+    """A browser for one file of tests: Playwright runs an event loop in this thread meanwhile."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     named = os.environ.get("NUCLEATE_BROWSER")
     found = named or next((path for name in NAMES if (path := shutil.which(name))), None)

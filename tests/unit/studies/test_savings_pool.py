@@ -62,10 +62,12 @@ def test_here_and_in_processes_say_the_same() -> None:
 
 
 SCRIPT = """
+import signal
 import sys
 from nucleate.studies.savings.pool import Processes, Task
 from tests.unit.studies.test_savings_pool import waits
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs begin deaf to it
     tasks = [Task(str(n), waits, {"folder": sys.argv[1], "number": n}) for n in range(3)]
     try:
         list(Processes(2)(tasks))

@@ -128,10 +128,12 @@ def test_no_token_stands_in_any_log(shelf, capfd):
     first = doors.token
     said = io.StringIO()
     handler = logging.StreamHandler(said)
-    root = logging.getLogger()
-    root.addHandler(handler)
-    before = root.level
-    root.setLevel(1)
+    # Other tests may have set uvicorn's loggers up: each is given the ear of its own.
+    loggers = [logging.getLogger(name) for name in ("", "uvicorn", "uvicorn.error", "asyncio")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(1)
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     server = uvicorn.Server(
@@ -151,8 +153,9 @@ def test_no_token_stands_in_any_log(shelf, capfd):
     finally:
         server.should_exit = True
         thread.join()
-        root.removeHandler(handler)
-        root.setLevel(before)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
         listening.close()
     out, err = capfd.readouterr()
     heard = said.getvalue() + out + err
