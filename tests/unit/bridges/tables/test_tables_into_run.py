@@ -1,6 +1,7 @@
 """Curves of other tools as run folders: what was read is what the folder says."""
 
 import json
+import sqlite3
 
 import pytest
 from typer.testing import CliRunner
@@ -76,3 +77,43 @@ def test_tensorboard_by_the_command(tmp_path):
     assert [step.tokens for step in curve.steps] == [0, 64, 128, 192, 256]
     data = json.loads(CliRunner().invoke(app, ["doctor", str(tmp_path / "run"), "--json"]).output)
     assert (data["whole"], data["readings"]) == (True, 5)
+
+
+def mlflow_folder(root):
+    run = root / "mlruns" / "1" / ("0" * 32)
+    (run / "metrics").mkdir(parents=True)
+    (run / "meta.yaml").write_text(f"run_id: {run.name}\nrun_name: base\n")
+    lines = [f"{1700000000000 + step} {5 - step} {step}" for step in range(3)]
+    (run / "metrics" / "loss").write_text("\n".join(lines) + "\n")
+    (root / "mlruns" / "1" / "meta.yaml").write_text("experiment_id: '1'\nname: x\n")
+    return root / "mlruns"
+
+
+def trackio_database(root):
+    with sqlite3.connect(root / "project.db") as base:
+        base.execute(
+            "CREATE TABLE metrics (id INTEGER PRIMARY KEY, run_id TEXT, timestamp TEXT,"
+            " run_name TEXT, step INTEGER, metrics TEXT, log_id TEXT, space_id TEXT)"
+        )
+        base.executemany(
+            "INSERT INTO metrics (run_id, timestamp, run_name, step, metrics) VALUES (?,?,?,?,?)",
+            [("a", f"2026-01-0{s + 1}", "base", s, json.dumps({"loss": 5 - s})) for s in range(3)],
+        )
+    base.close()
+    return root / "project.db"
+
+
+def wandb_history(root):
+    rows = [{"_step": s, "_timestamp": 1.7e9 + s, "_runtime": s, "loss": 5 - s} for s in range(3)]
+    (root / "history.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return root / "history.jsonl"
+
+
+@pytest.mark.parametrize("make", [mlflow_folder, trackio_database, wandb_history])
+def test_what_trackers_keep_by_the_command(tmp_path, make):
+    arguments = ["import", str(make(tmp_path)), "--out", str(tmp_path / "run")]
+    shown = CliRunner().invoke(app, [*arguments, "--tokens-per-step", "64"])
+    assert shown.exit_code == 0, shown.output
+    curve = Run.open(tmp_path / "run").curves()["loss"]
+    assert curve.values == (5.0, 4.0, 3.0)
+    assert [step.tokens for step in curve.steps] == [0, 64, 128]
