@@ -2,8 +2,8 @@
 
 Trends are mixtures and warps of the benchmark's families and draws of smooth processes; noise has
 outliers, long memory, other tails, or follows the level or the slope of the trend; steps lean to
-one side or come in two stages. Nothing here is in `benchmarks.detect.foreign`, which stays what the
-network never saw.
+one side or come in two stages. No trend and no form of change is that of
+`benchmarks.detect.foreign`, which the network never saw; noise that follows the level is in both.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from nucleate.views.losschart import loss_chart
 from nucleate.views.methods import paper
 from nucleate.views.panels import families, lane, panel
 from nucleate.views.rows import MOVED, by_metric, grouped, verdict_rows
-from nucleate.views.scan_scores import is_scan, score_rows, written
+from nucleate.views.scan_scores import is_scan, scores_at_end
 from nucleate.views.together import together
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from nucleate.store import Run
     from nucleate.views.analysis import Analysis
-    from nucleate.views.scan_scores import ScoreRow
 
 NAME = "report.html"
 
@@ -116,7 +115,7 @@ def _content(run: Run, found: Analysis) -> dict[str, Any]:
         "ladder": ladder(found),
         "rows": rows,
         "several": any(len(curve.steps) > 1 for curve in curves),
-        "scores": _scores(run, found),
+        "scores": scores_at_end(run, found.curves.values()),
         "lanes": {id(row): lane(domain, row) for row in rows} if domain else {},
         "grouped": grouped(rows),
         "moved": MOVED,
@@ -144,18 +143,6 @@ def _content(run: Run, found: Analysis) -> dict[str, Any]:
         "reproduce": reproduce(run.manifest),
         "at_zero": any(step.tokens <= 0 for curve in curves for step in curve.steps),
     }
-
-
-def _scores(run: Run, found: Analysis) -> list[tuple[ScoreRow, list[dict[str, str | bool]]]]:
-    """Return what a scanned series scores where it ends; everything where there is one reading."""
-    single = all(len(curve.steps) == 1 for curve in found.curves.values())
-    if not (is_scan(run) or single):
-        return []
-    return [
-        (row, [written(cell) for cell in row.cells])
-        for row in score_rows([run])
-        if row.primary or single
-    ]
 
 
 def _groups(found: Analysis, order: Sequence[str]) -> Mapping[str, list[tuple[Any, str]]]:

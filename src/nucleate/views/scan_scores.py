@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nucleate.core import Reading, Step, measure_of
+from nucleate.core import Curve, Reading, Step, measure_of
 from nucleate.views.labels import level_rank, number, plain_name, stem_of
 
 if TYPE_CHECKING:
@@ -72,6 +72,20 @@ class ScoreRow:
 def is_scan(run: Run) -> bool:
     """Tell whether a run folder was written by a scan."""
     return "scan" in run.manifest.recipe
+
+
+def scores_at_end(
+    run: Run, curves: Iterable[Curve]
+) -> list[tuple[ScoreRow, list[dict[str, str | bool]]]]:
+    """Return what a scanned series scores where it ends; everything where there is one reading."""
+    single = all(len(curve.steps) == 1 for curve in curves)
+    if not (is_scan(run) or single):
+        return []
+    return [
+        (row, [written(cell) for cell in row.cells])
+        for row in score_rows([run])
+        if row.primary or single
+    ]
 
 
 def score_rows(runs: Sequence[Run], patterns: Sequence[str] = ()) -> list[ScoreRow]:

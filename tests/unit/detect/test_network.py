@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch.nn.functional import conv1d, layer_norm, linear
 
-from nucleate.detect import gates
+from nucleate.detect import aside, events, gates
 from nucleate.detect.events import PLENTY, RATE, joint_p
-from nucleate.detect.network.judge import KINK_SHARE, RAISED, SIZES, judge, p_values
+from nucleate.detect.network.judge import KINK_SHARE, RAISED, SIZES, Peak, judge, p_values
 from nucleate.detect.network.network import DILATIONS, GLOBAL, PLACES, features, load_network
 from nucleate.detect.network.picture import BINS, CHANNELS, picture
 from nucleate.detect.series import clean
@@ -162,3 +162,27 @@ def test_a_step_must_be_narrow_large_and_read_on_both_sides(width, amplitude, at
         kink=False, width=width, amplitude=amplitude, noise=0.1, at=at, lo=at - 0.1, hi=at + 0.1
     )
     assert gates.believable(gates.Tested(where, 5.0, 5.0, p), series, 0.4) is expected
+
+
+def test_an_excursion_is_not_taken_where_a_change_is_claimed_in_the_gap_before_it():
+    x = np.array([0.0, 0.1, 0.2, 0.9, 1.0, 1.1, 1.2, 1.3])
+    grid = SimpleNamespace(excursions=[SimpleNamespace(first=3, last=4)])
+
+    def claimed(at):
+        search = SimpleNamespace(kept=SimpleNamespace(x=x), claims=[Peak(at, False, 5.0, 1e-3)])
+        return aside.is_claimed(search, grid, 0)
+
+    assert claimed(0.3)  # between the last reading before it and its first one
+    assert claimed(1.14)
+    assert not claimed(0.15)
+    assert not claimed(1.2)
+
+
+def test_what_an_excursion_hid_is_claimed_again_if_it_is_still_seen(monkeypatch):
+    seen = [Peak(5.1, False, 6.0, 2e-3), Peak(6.5, False, 6.0, 1e-4), Peak(4.0, True, 1.0, 0.3)]
+    monkeypatch.setattr(events, "judge", lambda curves: [tuple(seen)])
+    hidden = [Peak(5.0, False, 5.0, 4e-3), Peak(4.0, True, 5.0, 1e-3)]
+    search = aside.Search(kept=SimpleNamespace(), claims=[], hidden=hidden)
+    events._claim_hidden(search, 0.01)
+    assert search.claims == [Peak(5.1, False, 6.0, 4e-3)]  # the larger p of both looks
+    assert search.hidden == []

@@ -29,7 +29,7 @@ from nucleate.views.page.snapshot import Snapshot
 from nucleate.views.panels import lane
 from nucleate.views.report import _environment
 from nucleate.views.rows import MOVED, grouped, verdict_rows
-from nucleate.views.scan_scores import is_scan, score_rows, written
+from nucleate.views.scan_scores import scores_at_end
 
 if TYPE_CHECKING:
     from nucleate.store import Run
@@ -251,7 +251,7 @@ def _values(
         if len(rows) > LISTED
         else 0,
         "several": any(len(curve.steps) > 1 for curve in curves),
-        "scores": _scores(run, found) if not snapshot.large else [],
+        "scores": scores_at_end(run, found.curves.values()) if not snapshot.large else [],
         "lanes": {id(row): lane(domain, row) for row in rows} if domain else {},
         "grouped": grouped(rows),
         "moved": MOVED,
@@ -313,17 +313,6 @@ def figures(snapshot: Snapshot, found: Analysis) -> list[tuple[str, str]]:
 def is_scan_of(snapshot: Snapshot) -> bool:
     """Tell whether a run was written by a scan."""
     return "scan" in snapshot.manifest.recipe
-
-
-def _scores(run: Run, found: Analysis) -> list[tuple[Any, list[Any]]]:
-    single = all(len(curve.steps) == 1 for curve in found.curves.values())
-    if not (is_scan(run) or single):
-        return []
-    return [
-        (row, [written(cell) for cell in row.cells])
-        for row in score_rows([run])
-        if row.primary or single
-    ]
 
 
 def _maps(run: Run) -> list[tuple[str, Markup, tuple[str, ...]]]:
