@@ -32,12 +32,12 @@ lint: $(VENV)/.dev ## Style, types, import contract
 test: $(VENV)/.dev lint ## Lint and run every test
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV)/bin/pytest -n 2
 
-bench: $(VENV)/.dev ## Measure speed, in one run, as ratios
-	$(VENV)/bin/python -m benchmarks.run
-
 $(VENV)/.bench: $(VENV)/.dev
 	$(PIP) --editable '.[bench]'
 	touch $@
+
+bench: $(VENV)/.bench ## Measure speed beside peers, in one run, as ratios
+	$(VENV)/bin/python -m benchmarks.run
 
 bench-detect: $(VENV)/.bench ## Measure how often the detector is right, beside its peers (15 minutes)
 	$(VENV)/bin/python -m benchmarks.detect --cells

@@ -8,13 +8,11 @@ stretch. The data: metrics read at the same steps, as probes read them.
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
-import json
-import sqlite3
-import sys
+import os
 import tempfile
 import time
-import types
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -109,40 +107,23 @@ def open_tensorboard(path: Path) -> int:
     return sum(len(found.Scalars(tag)) for tag in found.Tags()[SCALARS])
 
 
-def trackio_storage() -> Any:
-    """Import trackio's storage without its user interface; None where it is not installed."""
-    spec = importlib.util.find_spec("trackio")
-    if spec is None or not spec.submodule_search_locations:
+def trackio_storage(folder: Path) -> Any:
+    """trackio's storage, which keeps its databases in a folder; None where it is not installed."""
+    if importlib.util.find_spec("trackio") is None:
         return None
-    package = types.ModuleType("trackio")
-    package.__path__ = list(spec.submodule_search_locations)
-    sys.modules["trackio"] = package
-    try:
-        from trackio import sqlite_storage
-    except ImportError:
-        return None
-    return sqlite_storage
+    os.environ["TRACKIO_DIR"] = str(folder / "trackio")  # read once, when it is imported
+    return importlib.import_module("trackio.sqlite_storage").SQLiteStorage
 
 
-def write_trackio(folder: Path, numbers: np.ndarray, storage: Any) -> Any:
-    """Fill trackio's own database, one row a step as `trackio.log` does; return what reads it."""
-    storage.TRACKIO_DIR = str(folder / "trackio")
-    rows = [
-        json.dumps(dict(zip(NAMES, row, strict=True), step=step))
-        for step, row in enumerate(numbers.tolist(), 1)
-    ]
-    made = storage.SQLiteStorage("bench", "run", {})
-    with sqlite3.connect(made.db_path) as database:
-        database.executemany(
-            "insert into metrics (project_name, run_name, metrics) values ('bench', 'run', ?)",
-            [(row,) for row in rows],
-        )
-    return made
+def write_trackio(numbers: np.ndarray, storage: Any) -> None:
+    """Log one row a step, as the batches of `trackio.log` arrive."""
+    rows = [dict(zip(NAMES, row, strict=True)) for row in numbers.tolist()]
+    storage.bulk_log("bench", "run", rows, steps=list(range(1, len(rows) + 1)))
 
 
-def open_trackio(made: Any) -> int:
+def open_trackio(storage: Any) -> int:
     """Read a run as trackio's dashboard does: a list of dictionaries."""
-    return sum(len(row) - 2 for row in made.get_metrics("bench", "run"))
+    return sum(len(row) - 2 for row in storage.get_logs("bench", "run"))
 
 
 def compare(steps: int, turns: int) -> None:
@@ -158,9 +139,9 @@ def compare(steps: int, turns: int) -> None:
         if importlib.util.find_spec("tensorboard"):
             events = write_tensorboard(folder, numbers)
             sides["TensorBoard"] = lambda: open_tensorboard(events)
-        if storage := trackio_storage():
-            made = write_trackio(folder, numbers, storage)
-            sides["trackio"] = lambda: open_trackio(made)
+        if storage := trackio_storage(folder):
+            write_trackio(numbers, storage)
+            sides["trackio"] = lambda: open_trackio(storage)
         times: dict[str, list[float]] = {side: [] for side in sides}
         busy: dict[str, list[float]] = {side: [] for side in sides}
         for _ in range(turns):
