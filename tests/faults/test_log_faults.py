@@ -7,6 +7,7 @@ import pytest
 
 from nucleate.core import Reading, RunFolderError, Step
 from nucleate.store import LogReader, Manifest, Run, RunWriter
+from nucleate.store.doctor import examine
 
 LAST = 4096
 
@@ -107,3 +108,11 @@ def test_a_forked_child_does_not_keep_the_run_locked(tmp_path):
     assert Run.open(tmp_path / "run").status == "interrupted"
     RunWriter.resume(tmp_path / "run", Step(0, 0)).close()
     os.close(lock)
+
+
+def test_a_folder_in_the_place_of_a_segment_is_one_line(tmp_path):
+    RunWriter.create(tmp_path / "run", Manifest("folder")).close()
+    (tmp_path / "run" / "log" / "000002.jsonl").mkdir()
+    for look in (lambda path: Run.open(path).status, examine):
+        with pytest.raises(RunFolderError, match=r"000002\.jsonl: the log cannot be read"):
+            look(tmp_path / "run")

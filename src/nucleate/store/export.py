@@ -68,7 +68,7 @@ def write_table(path: Path, readings: Iterable[tuple[Step, Reading]]) -> None:
     table.writerow(COLUMNS)
     table.writerows([_cell(cell) for cell in _row(*pair)] for pair in readings)
     try:
-        write_atomic(path, text.getvalue().encode("utf-8"))
+        write_atomic(path, text.getvalue().encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise RunFolderError("table cannot be written", where=path, got=error.strerror) from None
 
@@ -226,7 +226,7 @@ def _row(step: Step, reading: Reading) -> tuple[Any, ...]:
 def _as_columns(names: Sequence[str], rows: list[tuple[Any, ...]]) -> Columns:
     columns = zip(*rows, strict=True) if rows else ([] for _ in names)
     return {
-        name: list(column)
+        name: [text.encode("utf-8", "backslashreplace").decode() for text in column]
         if name in _TEXT
         else np.array(column, dtype=np.int64 if name in _WHOLE else np.float64)
         for name, column in zip(names, columns, strict=True)

@@ -108,3 +108,12 @@ def test_the_command(run, tmp_path):
     shown = CliRunner().invoke(app, ["export", str(run.path), "--to", str(tmp_path / "a.csv")])
     assert (shown.exit_code, shown.output.strip()) == (0, str(tmp_path / "a.csv"))
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 6
+
+
+def test_half_a_surrogate_pair_stops_no_table(tmp_path):
+    pytest.importorskip("pyarrow")
+    with RunWriter.create(tmp_path / "run", Manifest("half")) as writer:
+        writer.readings(Step(1, 10), [Reading("half\udcff.accuracy", 0.5)])
+    for name in ("a.csv", "a.parquet"):
+        exporting.export(Run.open(tmp_path / "run"), tmp_path / name)
+        assert b"half\\udcff.accuracy" in (tmp_path / name).read_bytes()
