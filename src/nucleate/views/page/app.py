@@ -333,7 +333,7 @@ def _comparison(found: Sequence[tuple[Snapshot, Judgement]]) -> dict[str, Any]:
         "changes": compared.changes_table(analyses),
         "settings": settings,
         "more_settings": more,
-        "methods": compared.methods(snapshots),
+        "one_method": compared.of_one_method(snapshots),
         "couples": couples,
         "pairs": pairs,
         "working": any(judgement.working for _, judgement in found),

@@ -132,6 +132,12 @@ def methods(snapshots: Sequence[Snapshot]) -> list[list[int]]:
     return list(groups.values())
 
 
+def of_one_method(snapshots: Sequence[Snapshot]) -> bool:
+    """Tell whether runs surely differ by nothing but seeds: all that decides them is recorded."""
+    whole = all("corpus" in each.manifest.recipe for each in snapshots)
+    return whole and len(methods(snapshots)) == 1
+
+
 def paired(
     snapshots: Sequence[Snapshot], analyses: Sequence[Analysis]
 ) -> tuple[list[tuple[str, int, int]], list[Pair]]:

@@ -78,6 +78,11 @@ def _text(kind: str, data: Mapping[str, Any]) -> str:
             value, error = number(data["value"]), number(data["se"])
             ends = f" ± {written(error, 3)}" if error == error else ""
             return f"{data['metric']} {written(value, 3)}{ends} {data['unit']}".strip()
+        if kind == "readings":
+            names, values = data["metric"], data["value"]
+            pairs = zip(names, values, strict=True)
+            told = ", ".join(f"{name} {written(number(value), 3)}" for name, value in pairs)
+            return f"{len(names)} readings: {told}"[:LONGEST]
         if kind == "event":
             return f"{data['kind']}: {data['text']}"[:LONGEST]
         if kind == "decision":

@@ -123,3 +123,10 @@ def test_what_stands_after_the_end_does_not_undo_it(tmp_path):
         writer.finish("finished", at(30))
         writer.event(Event(at(30), "not recorded", "1 writes failed before this point"))
     assert row_of(path).state == "finished"
+
+
+def test_readings_taken_together_are_told_in_words(tmp_path):
+    path = small_run(tmp_path / "a", end=None)
+    with RunWriter.resume(path, at(30)) as writer:
+        writer.readings(at(31), [Reading("a.accuracy", 0.5), Reading("b.nats", math.nan)])
+    assert last_lines(path, most=1)[0].text == "2 readings: a.accuracy .500, b.nats –"
