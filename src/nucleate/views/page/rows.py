@@ -146,14 +146,14 @@ def _last_lines(run: Path, size: int) -> tuple[list[bytes], int, float]:
     for segment, _, path in found:
         try:
             with path.open("rb") as file:
-                first = decode(file.readline().removesuffix(b"\n"), segment) if size else None
+                begin = [decode(file.readline()[:-1], segment) for _ in range(2 if size else 0)]
                 end = file.seek(0, 2)
                 file.seek(max(0, end - size))
                 content = file.read(size)
             written = max(written, path.stat().st_mtime)
         except OSError:
             continue
-        if first and first.data.get("backfill"):
+        if any(record and record.data.get("backfill") for record in begin):
             continue
         return content.split(b"\n")[1 if end > size else 0 : -1], segment, written
     return [], 0, written
