@@ -91,3 +91,14 @@ def test_only_recipes_tell_that_nothing_but_seeds_differs(tmp_path):
     assert compared.of_one_method(runs["trained"])
     assert not compared.of_one_method(runs["watched"])
     assert not compared.of_one_method([runs["trained"][0], runs["watched"][0]])
+
+
+def test_a_run_that_has_come_further_is_compared_where_the_other_stands(tmp_path):
+    """The base jumps at step 15 and has come to 30; the other has seen ten steps."""
+    paths = [
+        small_run(tmp_path / name, steps=steps, recipe={"optimizer": {"kind": name}})
+        for name, steps in (("base", 30), ("new", 10))
+    ]
+    _, (pair,) = compared.paired(*opened(*paths))
+    assert pair.differences == (0.0,)
+    assert (pair.up, pair.down) == (0, 0)
