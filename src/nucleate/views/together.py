@@ -16,7 +16,7 @@ from markupsafe import Markup
 from nucleate.core import Assessment, Level, Verdict
 from nucleate.views import svg
 from nucleate.views.frame import SIZES, Size, axis_x, token_domain
-from nucleate.views.labels import capital, change, metric_name
+from nucleate.views.labels import capital, change, metric_name, plain_name
 from nucleate.views.rows import VerdictRow, by_metric, verdict_rows
 
 if TYPE_CHECKING:
@@ -180,7 +180,8 @@ def _clarity(row: VerdictRow) -> tuple[bool, float]:
 
 
 def _event(row: VerdictRow, kind: str) -> Event:
-    what = capital(metric_name(row.metric))
+    inside = kind in ("geometry", "landscape")  # several measures of one layer
+    what = capital((plain_name if inside else metric_name)(row.metric))
     return Event(
         0, what, kind, row.level, row.says, row.sharp, row.at, row.lo, row.hi, (), row.stem
     )
