@@ -23,7 +23,10 @@ LIGHT = SGLD(
 
 
 def inside_parts(
-    names: Sequence[str], rows: NDArray[np.int64], classes: Mapping[int, str] | None = None
+    names: Sequence[str],
+    rows: NDArray[np.int64],
+    classes: Mapping[int, str] | None = None,
+    levels: NDArray[np.str_] | None = None,
 ) -> tuple[tuple[Probe, Any], ...]:
     """Return probes with their items, for a suite.
 
@@ -32,12 +35,13 @@ def inside_parts(
         rows: Held-out token ids, shape ``(R, T)``.
         classes: Class of each token id, for the specialisation of experts; ids that are missing
             are a class of their own.
+        levels: Level that decides the word after each position, shape ``(R, T)``; likewise.
     """
     parts: list[tuple[Probe, Any]] = []
     for name in dict.fromkeys(names):
         # Items of its own for each: what probes cost is summed over different items.
         items: Any = (
-            GeometryItems(rows, classes=classes)
+            GeometryItems(rows, classes=classes, levels=levels)
             if name in GEOMETRY
             else LandscapeItems(rows, LIGHT)
         )
