@@ -115,12 +115,12 @@ def _course(found: Assessment, curve: Curve, axis: str) -> str:
 
 
 def _size(amplitude: float, found: Assessment, curve: Curve) -> float:
-    """Return the size of a change; of a share, no more than readings moved from where it stood.
+    """Return the size of a change; of a share that would leave 0 to 1, what readings moved.
 
     A fitted step may overshoot beside a trend that goes the other way.
     """
     values = [value for value in curve.values if math.isfinite(value)]
-    if curve.unit != "fraction" or not values:
+    if curve.unit != "fraction" or not values or 0.0 <= found.start + amplitude <= 1.0:
         return abs(amplitude)
     farthest = max(values) - found.start if amplitude > 0 else found.start - min(values)
     return min(abs(amplitude), max(farthest, 0.0))
