@@ -58,6 +58,8 @@ class Curve:
         family: Of the smooth trend.
         noise: Median standard deviation, in units of the curve's range.
         rho: Correlation of neighbouring readings' noise.
+        deviation: Standard deviation of each reading's noise, in the unit of the values, where the
+            noise was added (accuracies are counted instead).
         labels: Where the curve falls in a breakdown: shape, grid, noise, …
     """
 
@@ -72,6 +74,7 @@ class Curve:
     family: str = ""
     noise: float = 0.0
     rho: float = 0.0
+    deviation: np.ndarray | None = None
     labels: dict[str, str] = field(default_factory=dict)
 
 
@@ -176,6 +179,7 @@ def _measured(rng: Rng, what: str, grid: Grid, draft: _Draft) -> Curve:
     return replace(
         curve,
         values=np.where(grid.there, zero + unit * values, np.nan),
+        deviation=unit * deviation,
         changes=tuple(replace(t, amplitude=unit * t.amplitude) for t in curve.changes),
         disturbances=tuple(replace(t, amplitude=unit * t.amplitude) for t in curve.disturbances),
     )
