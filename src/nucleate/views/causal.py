@@ -17,7 +17,7 @@ ASKED = {"all heads": "all heads", "held out": "held out"}
 Row = tuple[str, ...]
 
 SEED_HEADER: Row = ("seed", "arm", "asked", "off chance", "halfway", "detector", "ends")
-DELAY_HEADER: Row = ("arms", "asked", "event", "decades", "95 %", "late/early/?", "p")
+DELAY_HEADER: Row = ("arms", "asked", "event", "decades", "95 %", "late/early/?", "p", "p, Holm")
 
 
 def print_causal(found: Mapping[str, Any], console: Console | None = None) -> None:
@@ -64,6 +64,7 @@ def delay_rows(found: Mapping[str, Any]) -> Iterator[Row]:
             f"{_decades(each['lo'])} to {_decades(each['hi'])}",
             f"{each['later']}/{each['earlier']}/{each['undecided']}",
             probability(each["p"]),
+            probability(each["p_holm"]) if "p_holm" in each else "–",
         )
 
 
@@ -76,6 +77,7 @@ def notes(found: Mapping[str, Any]) -> Iterator[str]:
             f"without {arms['candidate']}, the control arm without {arms['control']}."
         )
     yield "Asked with all heads, or with those heads held out here too; ? are undecided seeds."
+    yield f"p is one-sided (later); Holm's counts all {len(found['delays'])} comparisons."
     if found["left_out"]:
         yield f"{found['left_out']} runs had no head with the role and were left out."
     for seed in found["seeds"]:

@@ -122,8 +122,8 @@ def test_delays_are_decades_within_a_seed() -> None:
     # Never seen with its heads held out: later than in the untouched run, by nobody knows how much.
     trivial = _delay(seeds, "held out", "off_chance", "untouched", "candidate")
     assert trivial["decades"] == [np.inf] * 5
-    row = next(iter(delay_rows({"delays": [{**found, "hi": "inf"}]})))
-    assert row[3:] == ("+.90", "+.90 to ∞", "5/0/0", "0.031")
+    row = next(iter(delay_rows({"delays": [{**found, "hi": "inf", "p_holm": 0.375}]})))
+    assert row[3:] == ("+.90", "+.90 to ∞", "5/0/0", "0.031", "0.38")
     few = _delay(seeds[:2], "all heads", "off_chance", "untouched", "candidate")
     assert next(iter(delay_rows({"delays": [plain(few)]})))[3:5] == ("+.90, +.90", "– to –")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from nucleate.core import UserError
 from nucleate.detect.runs.ordering import ordering
+from nucleate.detect.runs.ordertable import holm
 from nucleate.store import Run
 from nucleate.studies.causal.arms import arm_recipe, recipe_of, same_until, trained
 from nucleate.studies.causal.heads import ENTITY, Chosen, choose
@@ -65,15 +66,22 @@ def causal(
         seeds.append(_seed(run, chosen, out, metric, start, stop, say))
     if not seeds:
         raise UserError("no run has a head to hold out", where="causal", got=", ".join(roles))
+    delays = [
+        _delay(seeds, way, event, first, second)
+        for way in WAYS
+        for event in EVENTS
+        for first, second in PAIRS
+    ]
+    for delay, p in zip(delays, holm([delay["p"] for delay in delays]), strict=True):
+        delay["p_holm"] = p
     result = {
         "metric": metric,
         "roles": list(roles),
         "stop": stop,
         "seeds": seeds,
         "left_out": len(runs) - len(seeds),
-        "delays": [_delay(seeds, way, event, first, second)
-                   for way in WAYS for event in EVENTS for first, second in PAIRS],
-    }  # fmt: skip
+        "delays": delays,
+    }
     write_json(out / "causal.json", plain(result))
     found: dict[str, Any] = plain(result)
     return found
