@@ -130,9 +130,10 @@ def _output(model: Any, out: nn.Module) -> torch.Tensor:
     _, heads, width = head_shape(model)
     weight: Any = out.weight
     if model.config.model_type == "gpt2":
-        found: torch.Tensor = weight.unflatten(0, (heads, width))
-        return found
-    found = weight.unflatten(1, (heads, width)).permute(1, 2, 0)
+        weight = weight.unflatten(0, (heads, width))
+    else:
+        weight = weight.unflatten(1, (heads, width)).permute(1, 2, 0)
+    found: torch.Tensor = weight
     return found
 
 

@@ -1,6 +1,12 @@
 """Geometry probes: what shape the representations of a model have, layer by layer."""
 
-from nucleate.probes.geometry.cka import batched_cka, biased_cka, cka, cka_matrix, samples_per_dimension
+from nucleate.probes.geometry.cka import (
+    batched_cka,
+    biased_cka,
+    cka,
+    cka_matrix,
+    samples_per_dimension,
+)
 from nucleate.probes.geometry.coordination import (
     LayerSimilarity,
     OnsetDispersion,

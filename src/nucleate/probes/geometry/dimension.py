@@ -68,7 +68,9 @@ def two_nn(
 
     Source: Facco et al. 2017 (doi:10.1038/s41598-017-11873-y).
     """
-    given = np.asarray(x_ND, dtype=np.float64)
+    given = np.asarray(x_ND)
+    if given.dtype != np.float32:
+        given = given.astype(np.float64)
     points = _distinct(given)
     if len(points) < _FEW or not np.isfinite(points).all():
         raise DataError(
@@ -93,24 +95,25 @@ def two_nn(
 _FEW, _BLOCK = 20, 512
 
 
-def _distinct(points_ND: Array) -> Array:
+def _distinct(points_ND: NDArray[Any]) -> NDArray[Any]:
     """Return points without those that equal an earlier one.
 
     Points that differ in their first coordinate are told apart by that alone.
     """
-    points = points_ND + 0.0  # -0 is 0
-    _, group, counts = np.unique(points[:, 0], return_inverse=True, return_counts=True)
+    _, group, counts = np.unique(points_ND[:, 0], return_inverse=True, return_counts=True)
     keep = counts[group] == 1
+    if keep.all():
+        return points_ND
     seen: set[bytes] = set()
     for row in np.flatnonzero(~keep):
-        key = points[row].tobytes()
+        key = (points_ND[row] + 0).tobytes()  # -0 is 0
         keep[row] = key not in seen
         seen.add(key)
-    found: Array = points[keep]
+    found: NDArray[Any] = points_ND[keep]
     return found
 
 
-def _dimension(points_ND: Array, asked_Q: NDArray[np.int64]) -> float:
+def _dimension(points_ND: NDArray[Any], asked_Q: NDArray[np.int64]) -> float:
     ratios = np.sort(_ratios(points_ND, asked_Q))
     kept = int(len(ratios) * (1 - DROPPED))
     share = np.arange(1, kept + 1) / len(ratios)
@@ -119,40 +122,42 @@ def _dimension(points_ND: Array, asked_Q: NDArray[np.int64]) -> float:
     return float(x @ y) / below if below > 0 else math.nan
 
 
-def _ratios(points_ND: Array, asked_Q: NDArray[np.int64]) -> Array:
+def _ratios(points_ND: NDArray[Any], asked_Q: NDArray[np.int64]) -> Array:
     """Return r2 / r1 of some points.
 
     A product in float32 finds the two nearest; distances to those are then computed exactly.
     Where the product cannot tell near points from each other (its error, about 1e-7 of the mean
     square, is not small against their distance) float64 finds them.
     """
-    centred = points_ND - points_ND.mean(0)
+    mean = points_ND.mean(0, dtype=np.float64)
+    single = (points_ND - mean.astype(points_ND.dtype)).astype(np.float32, copy=False)
     out = np.empty(len(asked_Q))
-    single = centred.astype(np.float32)
     for start in range(0, len(asked_Q), _BLOCK):
         asked_B = asked_Q[start : start + _BLOCK]
-        square_B2 = _nearest(centred, single, asked_B)
-        doubtful = square_B2[:, 0] < _SINGLE * (centred[asked_B] ** 2).sum(1)
+        square_B2 = _nearest(points_ND, single, asked_B)
+        doubtful = square_B2[:, 0] < _SINGLE * (single[asked_B] ** 2).sum(1)
         if doubtful.any():
-            square_B2[doubtful] = _nearest(centred, centred, asked_B[doubtful])
+            double = points_ND - mean
+            square_B2[doubtful] = _nearest(points_ND, double, asked_B[doubtful])
         out[start : start + _BLOCK] = np.sqrt(square_B2[:, 1] / square_B2[:, 0])
     return out
 
 
 _SINGLE = 1e-3
-"""Squared distance, as a share of the squared norm, below which float32 does not find neighbours."""
+"""Squared distance, as a share of the squared norm, below which float64 finds neighbours."""
 
 
-def _nearest(centred: Array, looked: NDArray[Any], asked_B: NDArray[np.int64]) -> Array:
+def _nearest(points_ND: NDArray[Any], looked: NDArray[Any], asked_B: NDArray[np.int64]) -> Array:
     """Return exact squared distances to the two points that are nearest in `looked`, in order."""
     rows = np.arange(len(asked_B))
     squares_N = np.einsum("nd,nd->n", looked, looked)
-    far_BN = looked[asked_B] @ (-2 * looked.T)
+    far_BN = (-2 * looked[asked_B]) @ looked.T
     far_BN += squares_N  # less what is the same for a whole row
     far_BN[rows, asked_B] = np.inf
     near_B2 = np.empty((len(asked_B), 2), dtype=np.int64)
     for place in range(2):
         near_B2[:, place] = far_BN.argmin(1)
         far_BN[rows, near_B2[:, place]] = np.inf
-    exact_B2 = ((centred[asked_B][:, None] - centred[near_B2]) ** 2).sum(-1)
+    away_B2D = points_ND[asked_B].astype(np.float64)[:, None] - points_ND[near_B2]
+    exact_B2 = np.einsum("bkd,bkd->bk", away_B2D, away_B2D)
     return np.sort(exact_B2, axis=1)

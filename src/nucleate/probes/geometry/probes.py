@@ -133,7 +133,7 @@ def geometry(view: ModelView, items: GeometryItems) -> Iterable[Reading]:
     if not np.isfinite(layers_LND).all():  # a diverged model has no geometry
         return
     for layer, x_ND in enumerate(layers_LND):
-        at, found = f"geometry.L{layer}", spectra(x_ND)
+        at, found = f"geometry.L{layer}", spectra(x_ND, clear=items.ranks[1])
         yield _reading(f"{at}.rankme", exp_entropy(found.singular_R, 1e-7), points, "dimensions")
         rank = exp_entropy(found.eigenvalues_R)
         yield _reading(f"{at}.effective_rank", rank, points, "dimensions")

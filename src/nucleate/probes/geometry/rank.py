@@ -94,10 +94,10 @@ def power_law(spectrum_R: Array, *, first: int = 4, last: int = 32) -> PowerLaw:
             expected=f"within {int((spectrum > _ZERO * spectrum[0]).sum())} nonzero eigenvalues",
         )
     x, y = np.log(np.arange(first, last + 1)), np.log(window)
-    slope, offset = np.polyfit(x, y, 1)
-    spread = float(((y - y.mean()) ** 2).sum())
-    left = float(((y - slope * x - offset) ** 2).sum())
-    return PowerLaw(-float(slope), 1 - left / spread if spread > 0 else math.nan, first, last)
+    x, y = x - x.mean(), y - y.mean()
+    slope, spread = float(x @ y / (x @ x)), float(y @ y)
+    left = float(((y - slope * x) ** 2).sum())
+    return PowerLaw(-slope, 1 - left / spread if spread > 0 else math.nan, first, last)
 
 
 def eigenvalues(x_ND: ArrayLike) -> Array:
