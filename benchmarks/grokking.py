@@ -9,15 +9,18 @@ accuracy passes .99, excluded loss has risen and test accuracy passes a half and
 frequencies that the final model uses, and what `nucleate.transitions` makes of the curves.
 Excluded loss is the loss on the training pairs without the final frequencies of ``a + b`` in the
 logits: it rises while the general solution forms, under a training loss that has long been flat.
+`--curves FILE.csv` keeps the curves, so that a later detector can read them again.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import csv
 import math
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,11 +55,20 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=6000)
     parser.add_argument("--decay", type=float, default=1.0, help="weight decay")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--curves", type=Path, help="a table to write the curves to")
     wish = parser.parse_args()
     torch.set_num_threads(1)
+    rows: list[tuple[object, ...]] = [
+        ("run", "step", "train_accuracy", "test_accuracy", "test_loss", "excluded_loss")
+    ]
     for seed in range(wish.seeds):
         curves, trained_N = train(wish, seed)
-        describe(curves, trained_N, wish.prime, seed)
+        excluded = describe(curves, trained_N, wish.prime, seed)
+        columns = (curves.epochs, curves.train_accuracy, curves.test_accuracy, curves.test_loss)
+        rows += [(f"seed {seed}", *row) for row in zip(*columns, excluded, strict=True)]
+    if wish.curves:
+        with wish.curves.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(rows)
 
 
 def train(wish: Any, seed: int) -> tuple[Curves, np.ndarray]:
@@ -141,7 +153,8 @@ def excluded_loss(logits_NP: np.ndarray, keys: list[int], trained_N: np.ndarray,
     return float(-log_p[np.arange(p * p), right][trained_N].mean())
 
 
-def describe(curves: Curves, trained_N: np.ndarray, p: int, seed: int) -> None:
+def describe(curves: Curves, trained_N: np.ndarray, p: int, seed: int) -> list[float]:
+    """Print what was seen; return the excluded loss at each point."""
     epochs, keys = np.array(curves.epochs), key_frequencies(curves.logits[-1], p)
     excluded = np.array([excluded_loss(x, keys, trained_N, p) for x in curves.logits])
     lowest = int(excluded.argmin())
@@ -169,6 +182,7 @@ def describe(curves: Curves, trained_N: np.ndarray, p: int, seed: int) -> None:
         changes = nucleate.transitions(epochs, values)
         told = [f"{c.verdict} at {c.at:,.0f} ({c.lo:,.0f}–{c.hi:,.0f})" for c in changes]
         print(f"  {name}: {'; '.join(told) or 'no transition'}", flush=True)
+    return [float(x) for x in excluded]
 
 
 def first(epochs: np.ndarray, values: Any, level: float) -> str:

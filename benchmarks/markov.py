@@ -7,14 +7,17 @@ from the sequence (Edelman et al. 2024, arXiv:2402.11004). It is the cheapest tr
 known order of strategies: first all states alike, then states by how often they came (unigram),
 then by what followed the present one (bigram), which takes two layers. Printed for each seed are
 where the model was closest to the unigram strategy, where it had come halfway from there to the
-bigram strategy, and what `nucleate.transitions` makes of the two curves.
+bigram strategy, and what `nucleate.transitions` makes of the two curves. `--curves FILE.csv` keeps
+them, so that a later detector can read them again: `nucleate detect FILE.csv`.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -45,12 +48,19 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--curves", type=Path, help="a table to write the curves to")
     wish = parser.parse_args()
     torch.set_num_threads(1)
+    rows: list[tuple[object, ...]] = [("run", "tokens", "unigram_kl", "bigram_kl")]
     for layers, seeds in ((2, wish.seeds), (1, 1)):
         for seed in range(seeds):
             run = train(layers, seed, wish.steps, wish.width, wish.lr)
             print(f"{layers} layers, seed {seed}: {described(run)}", flush=True)
+            name = f"{layers} layers seed {seed}"
+            rows += [(name, *row) for row in zip(run.tokens, run.unigram, run.bigram, strict=True)]
+    if wish.curves:
+        with wish.curves.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(rows)
 
 
 def described(run: Run) -> str:

@@ -95,6 +95,7 @@ def draw(
     *,
     least_snr: float = 0.0,
     family: str | None = None,
+    beside: str | None = None,
     tries: int = 400,
 ) -> Curve:
     """Draw a curve with at least the given signal-to-noise.
@@ -105,11 +106,12 @@ def draw(
         grid: Where readings are taken.
         least_snr: Draw again until every change is at least this clear.
         family: Of the smooth trend, a key of `FAMILIES`; any by default.
+        beside: Nuisance on a curve with a change; by default one in three has one.
         tries: Draws after which a DoesNotFitError says that this grid cannot hold such a change.
     """
     for _ in range(tries):
         try:
-            draft = _draft(rng, what, grid, family)
+            draft = _draft(rng, what, grid, family, beside)
         except DoesNotFitError:
             continue
         binomial = not grid.dense and not draft.disturbances and rng.random() < 0.25
@@ -121,16 +123,18 @@ def draw(
     )
 
 
-def _draft(rng: Rng, what: str, grid: Grid, family: str | None) -> _Draft:
+def _draft(rng: Rng, what: str, grid: Grid, family: str | None, beside: str | None) -> _Draft:
     u, lr, extra = grid.x - grid.x[0], None, 0.0
-    # One change in three happens on a curve that also holds a nuisance.
-    beside = what if what not in CHANGES else rng.choice(("", "", "warm-up", "cosine", "spike", ""))
+    if what not in CHANGES:
+        beside = what
+    elif beside is None:
+        beside = str(rng.choice(("", "", "warm-up", "cosine", "spike", "")))
     if beside == "warm-up":
         lr, time = warm_up(rng, grid)
         u = time - time[0]
     name, mean = draw_smooth(rng, u, family)
     if beside in ("wsd", "cosine"):
-        lr, fall = draw_schedule(rng, grid, str(beside))
+        lr, fall = draw_schedule(rng, grid, beside)
         extra = rng.choice((-1.0, 1.0, 1.0)) * 10.0 ** rng.uniform(-1.7, -0.7) * fall
     draft = _Draft(name, mean, lr, extra=extra)
     if what in CHANGES:

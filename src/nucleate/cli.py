@@ -339,15 +339,16 @@ def _usage_error(error: Exception) -> Exception | None:
     The parser's classes are typer's own or click's, by version: they are known by what they do.
     """
     message, context = getattr(error, "format_message", None), getattr(error, "ctx", None)
-    if message is None or context is None:
+    if message is None:
         return None
-    if type(error).__name__ == "NoArgsIsHelpError":
+    if context is not None and type(error).__name__ == "NoArgsIsHelpError":
         typer.echo(context.get_help(), err=True)
         sys.exit(2)
     from nucleate.core import UserError
 
     what = " ".join(str(message()).split()).removesuffix(".")
-    return UserError(what[:1].lower() + what[1:], fix=f"see {context.command_path} --help")
+    command = context.command_path if context is not None else "nucleate"
+    return UserError(what[:1].lower() + what[1:], fix=f"see {command} --help")
 
 
 def _file_error(error: Exception) -> Exception | None:

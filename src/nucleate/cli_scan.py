@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nucleate.observe.scanning.work import Worker
 
 Out = Annotated[Path | None, typer.Option("--out", help="Run folder to write.")]
-SUITES = ("auto", "coherence", "text", "story", "mechanism")
+SUITES = ("auto", "coherence", "text", "story", "mechanism", "landscape")
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print results only.")]
 
 
@@ -38,8 +38,8 @@ def scan(
         list[str] | None,
         typer.Option(
             metavar="NAME|TASK.yaml",
-            help="coherence, text, story (by default what fits) or mechanism; or tasks of lm-eval: "
-            "a YAML file, a folder, a pattern in quotes. Tasks may be given several times.",
+            help="coherence, text, story (by default what fits), mechanism or landscape; or tasks "
+            "of lm-eval: a YAML file, a folder, a pattern in quotes, several times if need be.",
         ),
     ] = None,
     data: Annotated[

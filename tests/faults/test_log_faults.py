@@ -7,6 +7,7 @@ import pytest
 
 from nucleate.core import Reading, RunFolderError, Step
 from nucleate.store import LogReader, Manifest, Run, RunWriter
+from nucleate.store.doctor import examine
 
 LAST = 4096
 
@@ -107,3 +108,30 @@ def test_a_forked_child_does_not_keep_the_run_locked(tmp_path):
     assert Run.open(tmp_path / "run").status == "interrupted"
     RunWriter.resume(tmp_path / "run", Step(0, 0)).close()
     os.close(lock)
+
+
+def test_a_folder_in_the_place_of_a_segment_is_one_line(tmp_path):
+    RunWriter.create(tmp_path / "run", Manifest("folder")).close()
+    (tmp_path / "run" / "log" / "000002.jsonl").mkdir()
+    for look in (lambda path: Run.open(path).status, examine):
+        with pytest.raises(RunFolderError, match=r"000002\.jsonl: the log cannot be read"):
+            look(tmp_path / "run")
+
+
+@pytest.mark.parametrize("line", [0, 1])
+def test_damage_to_the_start_of_a_back_filling_attempt_hides_nothing(tmp_path, line):
+    path = tmp_path / "run"
+    with RunWriter.create(path, Manifest("back")) as writer:
+        for step in (1, 2, 3):
+            writer.readings(Step(step, 10 * step), [Reading("a.nats", float(step))])
+        writer.finish("finished", Step(3, 30))
+    with RunWriter.backfill(path) as writer:
+        writer.readings(Step(1, 10), [Reading("b.nats", 1.0)])
+    segment = path / "log" / "000002.jsonl"
+    lines = segment.read_bytes().split(b"\n")
+    lines[line] = lines[line].replace(b'"step":3', b'"step":7')
+    segment.write_bytes(b"\n".join(lines))
+    run = Run.open(path)
+    assert run.damaged == 1
+    assert run.curves()["a.nats"].values == (1.0, 2.0, 3.0)
+    assert run.status == "finished"

@@ -104,6 +104,11 @@ def test_what_the_parser_refuses_is_one_line_too(arguments: tuple[str, ...], nam
     assert line.endswith(f"see nucleate{command} --help")
 
 
+def test_an_option_without_its_value_is_no_defect() -> None:
+    line = mistake("train", "--text")
+    assert line == "nucleate: option '--text' requires an argument; see nucleate --help"
+
+
 def test_no_command_prints_the_help() -> None:
     done = nucleate()
     assert done.returncode == 2

@@ -20,7 +20,7 @@ from nucleate.detect.network.picture import BINS
 
 BATCH = 128
 SHARE_VARIED = 0.5
-"""Share of the curves of `--varied` seeds that are `varied` ones."""
+"""Share of the curves of `--varied` and `--spiked` seeds that are `varied` ones."""
 
 AVERAGED = 0.9995
 """The weights that are kept are an average over the last steps: what stays of it at each."""
@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--varied", type=int, default=0, help="seeds of which some are varied")
+    parser.add_argument("--spiked", type=int, default=0, help="seeds with spikes beside changes")
     parser.add_argument("--curves", type=int, default=25_000, help="curves of each seed")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--width", type=int, default=56)
@@ -48,7 +49,13 @@ def main() -> None:
         seeds = [1101 + i for i in range(options.varied)]
         varied = load(options.draws, seeds, options.curves, share_varied=SHARE_VARIED)
         train = joined(train, varied)
-    held_out = load(options.draws, [2001], 12_000)
+    if options.spiked:
+        seeds = [1201 + i for i in range(options.spiked)]
+        spiked = load(options.draws, seeds, options.curves, spiked=True, share_varied=SHARE_VARIED)
+        train = joined(train, spiked)
+    held_out = [load(options.draws, [2001], 12_000)]
+    if options.spiked:
+        held_out.append(load(options.draws, [2201], 6_000, spiked=True))
     model = Model(options.width)
     if options.start:
         kept = np.load(options.start)
@@ -58,7 +65,9 @@ def main() -> None:
     fit(model, train, held_out, options.epochs, options.rate, options.out)
 
 
-def fit(model: Model, train: Draws, held_out: Draws, epochs: int, rate: float, out: Path) -> None:
+def fit(
+    model: Model, train: Draws, held_out: list[Draws], epochs: int, rate: float, out: Path
+) -> None:
     """Train with AdamW and one cycle of the learning rate; every other curve is mirrored."""
     num = len(train.span)
     steps = epochs * (num // BATCH)
@@ -87,7 +96,8 @@ def fit(model: Model, train: Draws, held_out: Draws, epochs: int, rate: float, o
             total += loss.item()
         mean = total / (num // BATCH)
         print(f"epoch {epoch}: loss {mean:.5f}, {time.perf_counter() - started:.0f} s", flush=True)
-        tell(averaged.module, held_out)
+        for draws in held_out:
+            tell(averaged.module, draws)
         weights = averaged.module.state_dict()
         np.savez_compressed(
             out, **{k: v.detach().numpy().astype(np.float16) for k, v in weights.items()}
@@ -116,6 +126,8 @@ def tell(model: Model, draws: Draws, rate: float = 0.01) -> None:
     parts, hits, all_changes, false = [], 0, 0, 0
     for number, sort in enumerate(SORTS):
         mine = np.flatnonzero(draws.sort == number)
+        if not mine.size:
+            continue
         if not draws.target[mine[0]].any():
             parts.append(f"{sort} {np.mean(best[mine] >= least):.3f}")
             continue

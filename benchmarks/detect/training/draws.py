@@ -21,6 +21,9 @@ SORTS = (*(sort for sort in NUISANCES if sort != "cut restart"), *CHANGES)
 SHARES = {"smooth": 3.0, "spike": 2.0, **dict.fromkeys(CHANGES, 1.5)}
 """How often a sort is drawn, relative to 1."""
 
+SPIKED = {"smooth": 2.0, "spike": 5.0, "restart": 1.5, **dict.fromkeys(CHANGES, 2.5)}
+"""The same for curves on which every change has a spike beside it; other sorts are left out."""
+
 PER_GRID = 16
 FAINT = 5.0
 """Signal-to-noise of the least clear changes; most are at least `CLEAR`."""
@@ -68,10 +71,20 @@ def target(curve: Curve, series: Series) -> np.ndarray:
     return out
 
 
-def make(seed: int, num: int, *, smooth: bool = False, share_varied: float = 0.0) -> Draws:
-    """Draw at least `num` curves: of all sorts, or smooth ones only; a share of them varied."""
+def make(
+    seed: int,
+    num: int,
+    *,
+    smooth: bool = False,
+    spiked: bool = False,
+    share_varied: float = 0.0,
+) -> Draws:
+    """Draw at least `num` curves: of all sorts, or smooth ones only; a share of them varied.
+
+    Where they are `spiked`, every change has a spike beside it.
+    """
     rng = np.random.default_rng([seed, 77])
-    share = np.array([SHARES.get(sort, 1.0) for sort in SORTS])
+    share = np.array([SPIKED.get(s, 0.0) if spiked else SHARES.get(s, 1.0) for s in SORTS])
     share[1:] *= not smooth
     rows: list[tuple] = []
     turn = 0
@@ -81,20 +94,23 @@ def make(seed: int, num: int, *, smooth: bool = False, share_varied: float = 0.0
         for _ in range(PER_GRID):
             sort = int(rng.choice(len(SORTS), p=share / share.sum()))
             other = SORTS[sort] in VARIED and share_varied > 0.0 and rng.random() < share_varied
-            row = _one(rng, grid, sort, other)
+            row = _one(rng, grid, sort, other, spiked)
             if row is not None:
                 rows.append(row)
     columns = (np.array(column) for column in zip(*rows, strict=True))
     return Draws(*columns)
 
 
-def _one(rng: np.random.Generator, grid: Grid, sort: int, is_varied: bool) -> tuple | None:
+def _one(
+    rng: np.random.Generator, grid: Grid, sort: int, is_varied: bool, spiked: bool
+) -> tuple | None:
     least = CLEAR if rng.random() < 0.85 else FAINT
     try:
         if is_varied:
-            curve = varied.draw(rng, SORTS[sort], grid, least)
+            curve = varied.draw(rng, SORTS[sort], grid, least, spiked=spiked)
         else:
-            curve = draw(rng, SORTS[sort], grid, least_snr=least)
+            beside = "spike" if spiked else None
+            curve = draw(rng, SORTS[sort], grid, least_snr=least, beside=beside)
     except DoesNotFitError:
         return None
     series = seen(rng, curve)
@@ -125,15 +141,17 @@ def load(
     num: int,
     *,
     smooth: bool = False,
+    spiked: bool = False,
     share_varied: float = 0.0,
     workers: int = 2,
 ) -> Draws:
     """Return the curves of all seeds; those that are not in `folder` are drawn and kept there."""
     folder.mkdir(parents=True, exist_ok=True)
-    name = ("varied-" if share_varied else "") + ("smooth" if smooth else "draws")
+    kind = "smooth" if smooth else "spiked" if spiked else "draws"
+    name = ("varied-" if share_varied else "") + kind
     files = [folder / f"{name}-{seed}-{num}.npz" for seed in seeds]
     todo = [
-        (seed, num, smooth, share_varied, file)
+        (seed, num, smooth, spiked, share_varied, file)
         for seed, file in zip(seeds, files, strict=True)
         if not file.exists()
     ]
@@ -146,6 +164,6 @@ def load(
     )
 
 
-def _keep(seed: int, num: int, smooth: bool, share_varied: float, file: Path) -> None:
-    draws = make(seed, num, smooth=smooth, share_varied=share_varied)
+def _keep(seed: int, num: int, smooth: bool, spiked: bool, share_varied: float, file: Path) -> None:
+    draws = make(seed, num, smooth=smooth, spiked=spiked, share_varied=share_varied)
     np.savez(file, **{key: getattr(draws, key) for key in Draws.__dataclass_fields__})

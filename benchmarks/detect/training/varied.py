@@ -22,8 +22,18 @@ APART = 0.6
 """Two steps are at least this far apart, in decades."""
 
 
-def draw(rng: Rng, what: str, grid: Grid, least_snr: float, tries: int = 100) -> Curve:
+def draw(
+    rng: Rng,
+    what: str,
+    grid: Grid,
+    least_snr: float,
+    *,
+    spiked: bool = False,
+    tries: int = 100,
+) -> Curve:
     """Draw a curve ``smooth``, with a ``spike``, or with a ``step``, ``kink`` or ``two steps``.
+
+    Where it is `spiked`, a change has spikes beside it.
 
     Raises:
         DoesNotFitError: This grid cannot hold such a change.
@@ -40,7 +50,7 @@ def draw(rng: Rng, what: str, grid: Grid, least_snr: float, tries: int = 100) ->
         if any(ratio < least_snr for ratio in ratios):
             continue
         values = level + deviation * unit
-        if what == "spike":
+        if what == "spike" or (spiked and truths):
             values = values + draw_spikes(rng, grid, deviation.max() * rng.uniform(6.0, 60.0))[1]
         values = np.where(grid.there, values, np.nan)
         if rng.random() < 0.2:

@@ -50,7 +50,8 @@ class UserError(NucleateError):
         if self.expected:
             detail.append(f"expected {_clip(self.expected, 72)}")
         line = self.what + (f" ({', '.join(detail)})" if detail else "")
-        fix = f"; {self.fix}" if self.fix else ""
+        shortest = len(line) + min(len(self.where), SHORTEST_PLACE) + len(": ; ")
+        fix = f"; {_clip(self.fix, max(MAX_LINE - shortest, MAX_LINE // 2))}" if self.fix else ""
         if self.where:
             room = MAX_LINE - len(line) - len(fix) - 2
             room = min(max(room, SHORTEST_PLACE), LONGEST_PLACE)

@@ -18,6 +18,7 @@ MAX_FAILURES = 3
 """Failures after which a probe is disabled for the rest of the run."""
 
 PROBE_FAILED, PROBE_DISABLED, SKIPPED = "probe failed", "probe disabled", "reading skipped"
+NO_ESTIMATE = "no estimate"
 """Kinds of events."""
 
 ROUNDING = 1e-9
@@ -110,6 +111,8 @@ class Observer:
                     self.whole = False
                     self._failed(step, probe.name, error)
         self.record("readings", step, readings)
+        for text in view.remarks:
+            self.record("event", Event(step, NO_ESTIMATE, text))
         if view.heads.scores:
             self.record("heads", step, view.heads)
         self.flops += self._flops_per_reading

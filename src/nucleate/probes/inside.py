@@ -26,7 +26,10 @@ LIGHT = SGLD(
 
 
 def inside_parts(
-    names: Sequence[str], rows: NDArray[np.int64], classes: Mapping[int, str] | None = None
+    names: Sequence[str],
+    rows: NDArray[np.int64],
+    classes: Mapping[int, str] | None = None,
+    levels: NDArray[np.str_] | None = None,
 ) -> tuple[tuple[Probe, Any], ...]:
     """Return probes with their items, for a suite.
 
@@ -35,6 +38,7 @@ def inside_parts(
         rows: Held-out token ids, shape ``(R, T)``.
         classes: Class of each token id, for the specialisation of experts; ids that are missing
             are a class of their own.
+        levels: Level that decides the word after each position, shape ``(R, T)``; likewise.
     """
     parts: list[tuple[Probe, Any]] = []
     streams = GeometryItems(rows, lens_points=LENS_POINTS)
@@ -42,7 +46,7 @@ def inside_parts(
         # What probes cost is summed over different items: one pass serves geometry and lens.
         items: Any = streams
         if name == "routers":
-            items = GeometryItems(rows, classes=classes)
+            items = GeometryItems(rows, classes=classes, levels=levels)
         elif name in LANDSCAPE:
             items = LandscapeItems(rows, LIGHT)
         parts.append((get_probe(name), items))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nucleate.core import Level, RecipeError, UserError
 from nucleate.corpora.ngrams import NgramModel
@@ -135,8 +136,42 @@ def story_rows(
         rows: How many.
     """
     sample = _told_apart(world, mixture, tokenizer)
-    shard = sample.shard(_NGRAM_SHARDS + _HELD_OUT_SHARD.get(split, 0))
-    return held_out_rows(shard, rows, context)
+    return held_out_rows(sample.shard(_held_out_shard(split)), rows, context)
+
+
+LEVEL_OF_SLOT = {
+    "agreement": Level.SYNTAX,
+    "cause": Level.SEMANTICS,
+    "where": Level.NARRATIVE,
+    "holder": Level.NARRATIVE,
+    "ending": Level.NARRATIVE,
+    "fact": Level.KNOWLEDGE,
+    "song": Level.LONG_CONTEXT,
+}
+"""The level whose probes ask for the word of a slot."""
+
+
+def story_levels(
+    world: World,
+    mixture: Mixture,
+    tokenizer: Any,
+    *,
+    split: Split = Split.CONTROL,
+    context: int = 128,
+    rows: int = 24,
+) -> NDArray[np.str_]:
+    """Return the level that decides the word after each position of `story_rows`; empty for none.
+
+    Arguments are those of `story_rows`, and so is the shape.
+    """
+    kinds = _told_apart(world, mixture, tokenizer).kinds(_held_out_shard(split))
+    after = [str(LEVEL_OF_SLOT.get(kind, "")) for kind in [*kinds[1:].tolist(), ""]]
+    rows = min(rows, len(after) // context)
+    return np.array(after[: rows * context]).reshape(rows, context)
+
+
+def _held_out_shard(split: Split) -> int:
+    return _NGRAM_SHARDS + _HELD_OUT_SHARD.get(split, 0)
 
 
 def _told_apart(world: World, mixture: Mixture, tokenizer: Any) -> StoryShards:

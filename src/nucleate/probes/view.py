@@ -32,6 +32,7 @@ class ModelView:
         self._answers: dict[int, tuple[Plan, Answers]] = {}
         self._found: dict[tuple[int, str], tuple[Any, Any]] = {}
         self._heads = HeadTable()
+        self._remarks: list[str] = []
 
     @property
     def model(self) -> Any:
@@ -54,6 +55,15 @@ class ModelView:
     def heads(self) -> HeadTable:
         """The arrays that were handed over so far."""
         return self._heads
+
+    def remark(self, text: str) -> None:
+        """Say, in one line, why a number is missing; whoever looks records it as an event."""
+        self._remarks.append(text)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was said so far."""
+        return tuple(self._remarks)
 
     def answers(self, plan: Plan) -> NDArray[np.float64]:
         """Return the log-probability (nats) of every token the plan asks for; computed once."""

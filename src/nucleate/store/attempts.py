@@ -29,7 +29,9 @@ def await_attempt(log: Path, lock: Path, number: int | None, patience: float) ->
         if number is not None or is_locked(lock):
             held = [each for each in segments(log) if each.rank == 0]
             wanted = [each for each in held if number is None or each.attempt == number]
-            found = _start(wanted[-1].path, wanted[-1].attempt) if wanted else None
+            # Between taking the lock and beginning its segment, rank 0 leaves the last one there.
+            begun = wanted and (number is not None or is_locked(wanted[-1].path))
+            found = _start(wanted[-1].path, wanted[-1].attempt) if begun else None
             if found:
                 return found
         if time.monotonic() > give_up:

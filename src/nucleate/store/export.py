@@ -68,7 +68,7 @@ def write_table(path: Path, readings: Iterable[tuple[Step, Reading]]) -> None:
     table.writerow(COLUMNS)
     table.writerows([_cell(cell) for cell in _row(*pair)] for pair in readings)
     try:
-        write_atomic(path, text.getvalue().encode("utf-8"))
+        write_atomic(path, text.getvalue().encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise RunFolderError("table cannot be written", where=path, got=error.strerror) from None
 
@@ -83,7 +83,8 @@ def to_xarray(run: Run) -> Any:
 
     One variable per metric over the dimension ``step`` (all steps at which anything was measured,
     NaN where this was not), ``NAME.se`` beside it; coordinates ``tokens`` and ``flops``; attributes
-    ``level``, ``units`` and ``chance``.
+    ``level``, ``units`` and ``chance``. A slash becomes a bar, and a name that is taken (``step``)
+    gets a low line behind it.
 
     Raises:
         UserError: xarray is not installed.
@@ -108,7 +109,7 @@ def to_xarray(run: Run) -> Any:
             whole = np.full(len(ordered), np.nan)
             whole[places] = column
             if key == name or np.isfinite(whole).any():
-                variables[key.replace("/", "|")] = ("step", whole, about)
+                variables[_free(key.replace("/", "|"), variables)] = ("step", whole, about)
     at = [steps[step] for step in ordered]
     return xarray.Dataset(
         variables,
@@ -119,6 +120,12 @@ def to_xarray(run: Run) -> Any:
         },
         attrs={"run": run.manifest.name, "created": run.manifest.created},
     )
+
+
+def _free(key: str, variables: Columns) -> str:
+    while key in variables or key in ("step", "tokens", "flops"):
+        key += "_"
+    return key
 
 
 def _parquet(run: Run, path: Path) -> None:
@@ -226,7 +233,7 @@ def _row(step: Step, reading: Reading) -> tuple[Any, ...]:
 def _as_columns(names: Sequence[str], rows: list[tuple[Any, ...]]) -> Columns:
     columns = zip(*rows, strict=True) if rows else ([] for _ in names)
     return {
-        name: list(column)
+        name: [text.encode("utf-8", "backslashreplace").decode() for text in column]
         if name in _TEXT
         else np.array(column, dtype=np.int64 if name in _WHOLE else np.float64)
         for name, column in zip(names, columns, strict=True)

@@ -73,21 +73,16 @@ class Lock:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
         except OSError as error:
             raise unwritable(path, error) from None
-        give_up = time.monotonic() + patience
-        while not _take(self._file, exclusive=True):
-            if time.monotonic() > give_up:
-                os.close(self._file)
-                raise RunFolderError(
-                    "is being written by another process", where=path.parent, fix="stop it first"
-                )
-            time.sleep(0.01)
+        if not hold(self._file, patience):
+            os.close(self._file)
+            raise RunFolderError(
+                "is being written by another process", where=path.parent, fix="stop it first"
+            )
 
     def release(self) -> None:
         """Give the lock back; releasing twice does nothing."""
         if self._file >= 0:
-            if fcntl is not None:  # closing alone would not do where a forked child holds a copy
-                fcntl.flock(self._file, fcntl.LOCK_UN)
-            os.close(self._file)
+            let_go(self._file)
             self._file = -1
 
 
@@ -103,9 +98,27 @@ def is_locked(path: Path) -> bool:
         os.close(handle)
 
 
-def hold(handle: int) -> bool:
-    """Take the lock of an open file until it is closed; False where another process has it."""
-    return _take(handle, exclusive=True)
+def hold(handle: int, patience: float = 0.5) -> bool:
+    """Take the lock of an open file until it is closed; False where another process has it.
+
+    Args:
+        handle: The file.
+        patience: How long to try, in seconds; a reader may be looking at the lock this instant.
+    """
+    give_up = time.monotonic() + patience
+    while not _take(handle, exclusive=True):
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def let_go(handle: int) -> None:
+    """Close a file and give its lock back."""
+    if fcntl is not None:  # closing alone would not do where a forked child holds a copy
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_UN)
+    os.close(handle)
 
 
 def _take(handle: int, *, exclusive: bool) -> bool:

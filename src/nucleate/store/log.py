@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from nucleate.core import RunFolderError
 from nucleate.store import record
-from nucleate.store.files import hold, sync_folder, unwritable
+from nucleate.store.files import hold, let_go, sync_folder, unwritable
 
 _NAME = re.compile(r"(\d+)(?:\.r([1-9]\d*))?\.jsonl")
 
@@ -116,7 +116,7 @@ class LogWriter:
             try:
                 self.sync()
             finally:
-                os.close(self._file)
+                let_go(self._file)
                 self._file = -1
 
 

@@ -57,7 +57,7 @@ class Manifest:
 def write_manifest(run: Path, manifest: Manifest) -> bytes:
     """Write `run.json` atomically, and return its bytes."""
     text = json.dumps(asdict(manifest), indent=2, ensure_ascii=False, allow_nan=False)
-    content = f"{text}\n".encode()
+    content = f"{text}\n".encode("utf-8", "replace")  # names of files may be no text
     write_atomic(run / FILE, content)
     return content
 

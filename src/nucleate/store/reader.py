@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from nucleate.core import RunFolderError
 from nucleate.store import record
 from nucleate.store.log import Segment, segments
 from nucleate.store.record import Record
@@ -60,10 +61,20 @@ class LogReader:
         return sum(place.offset for place in self.places.values())
 
     def read(self) -> Iterator[Record]:
-        """Yield the records that are new since the last call, segment by segment."""
-        for segment in segments(self._folder):
-            with suppress(FileNotFoundError):  # taken away since it was listed
-                yield from self._read_segment(segment)
+        """Yield the records that are new since the last call, segment by segment.
+
+        Raises:
+            RunFolderError: A folder, or a link that leads nowhere, stands in a segment's place.
+        """
+        try:
+            for segment in segments(self._folder):
+                with suppress(FileNotFoundError):  # taken away since it was listed
+                    yield from self._read_segment(segment)
+        except OSError as error:
+            where = str(error.filename or self._folder)
+            raise RunFolderError(
+                "the log cannot be read", where=where, got=error.strerror
+            ) from None
 
     def _read_segment(self, segment: Segment) -> Iterator[Record]:
         place = self.places.setdefault(segment, Place())

@@ -213,12 +213,6 @@ class Run:
     def _now(self) -> Iterator[History]:
         """Hold the history still, with everything that has been appended by now."""
         with self._guard:
-            try:
-                for record in self._log.read():
-                    self._history.add(record)
-            except OSError as error:  # a folder or a link that leads nowhere in a segment's place
-                where = str(error.filename or self.path / LOG)
-                raise RunFolderError(
-                    "the log cannot be read", where=where, got=error.strerror
-                ) from None
+            for record in self._log.read():
+                self._history.add(record)
             yield self._history

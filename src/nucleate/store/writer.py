@@ -61,6 +61,8 @@ class RunWriter:
             about |= {"rank": rank} if rank else {}
             about |= {"backfill": True} if backfill else {}
             self._log.append("start", about)
+            if backfill:  # twice: were the only one damaged, this would look like a new beginning
+                self._log.append("start", about)
         except BaseException as error:
             self._log.close()
             if isinstance(error, OSError):

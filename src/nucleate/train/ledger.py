@@ -80,6 +80,10 @@ class Ledger:
         self._warm += warm
         self._steps += 1
 
+    def spend(self, part: str, flops: float) -> None:
+        """Book FLOPs that are spent once."""
+        self._closed[part] = self._closed.get(part, 0.0) + flops
+
     def planned(self, tokens: int, steps: int) -> float:
         """FLOPs of training on so many tokens at the present costs."""
         return self._costs.per_token * tokens + self._costs.optimizer * steps

@@ -60,7 +60,7 @@ def _story_workload(recipe: Recipe, corpus: StoryWorldCorpus) -> Workload:
     from nucleate.corpora.storyworld import StoryShards, make_world, vocabulary
     from nucleate.corpora.storyworld.lexicon import word_classes
     from nucleate.corpora.tokenizer import word_tokenizer
-    from nucleate.probes.suites import story_suite
+    from nucleate.probes.suites import story_levels, story_suite
 
     world = make_world(corpus.world)
     tokenizer = word_tokenizer(vocabulary(world.towns))
@@ -83,7 +83,13 @@ def _story_workload(recipe: Recipe, corpus: StoryWorldCorpus) -> Workload:
         retold=told,
         suite=suite.only(recipe.probes.only),
         heads=_with_inside(
-            _story_heads(recipe, corpus, world, tokenizer), recipe, suite, word_classes(ids)
+            _story_heads(recipe, corpus, world, tokenizer),
+            recipe,
+            suite,
+            word_classes(ids),
+            story_levels(
+                world, corpus.mixture, tokenizer, split=corpus.probes, context=recipe.context
+            ),
         ),
         key=_key(tokenizer, str(corpus.world)),
         facts={"corpus": f"story world {corpus.world}", "vocabulary": len(ids)},
@@ -140,6 +146,7 @@ def _with_inside(
     recipe: Recipe,
     suite: Suite,
     classes: Mapping[int, str] | None = None,
+    levels: Any = None,
 ) -> Suite | None:
     """Return the suite of looks with what else is asked inside, on the rows of held-out loss."""
     if heads is None or not recipe.probes.inside:
@@ -147,7 +154,7 @@ def _with_inside(
     from nucleate.probes.inside import inside_parts
 
     rows = next(items.rows for probe, items in suite.parts if probe.name == "loss")
-    extra = inside_parts(recipe.probes.inside, rows, classes)
+    extra = inside_parts(recipe.probes.inside, rows, classes, levels)
     return replace(heads, parts=(*heads.parts, *extra))
 
 

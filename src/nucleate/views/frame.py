@@ -122,11 +122,24 @@ def axis_x(
     return svg.group(parts)
 
 
+MOST_DIGITS = 4
+"""Decimals of a value beside an axis at most."""
+
+
 def axis_y(
     y: svg.Scale, left: float, right: float, ticks: Sequence[float], *, digits: int = 1
 ) -> Markup:
-    """Draw horizontal grid lines with their values on the left."""
+    """Draw horizontal grid lines with their values on the left.
+
+    Args:
+        y: The vertical scale.
+        left, right: Where the lines begin and end.
+        ticks: Their values.
+        digits: Decimals; more where a value would be rounded.
+    """
     parts = []
+    while digits < MOST_DIGITS and any(abs(round(t, digits) - t) > 1e-9 for t in ticks):
+        digits += 1
     for value in ticks:
         at = y(value)
         parts.append(svg.line(left, at, right, at, class_="grid"))

@@ -92,6 +92,8 @@ def metric_name(metric: str) -> str:
     if place := re.fullmatch(r"(state\.\w+)_d(\d+)_(\d+|up)", stem):
         words = f"{place[2]}–{place[3]} words" if place[3] != "up" else f"{place[2]} words or more"
         return f"{metric_name(place[1] + '.')}, {words} later"
+    if place := re.fullmatch(r"routers\.L(\d+)", stem):
+        return f"router of layer {place[1]}"
     parts = [SET_NAMES.get(part, part.replace("_", " ")) for part in stem.split(".")]
     return METRIC_NAMES.get(stem, " · ".join(parts).replace("ngram", "n-gram"))
 

@@ -57,6 +57,9 @@ def _training(run: Run, found: Analysis) -> str:
     if "scan" in recipe:
         number = len({step.step for step, _ in run.readings()})
         return f"We measured {number} checkpoint{'s' if number != 1 else ''} of {found.name}."
+    if "imported" in recipe:
+        source = _mapping(recipe, "imported").get("source")
+        return f"We read the curves of {found.name} from {source or 'another tool'}."
     model = _model(run)
     length = _count(found.last.tokens, "token", "tokens") if found.axis == "tokens" else ""
     if "watched" in recipe:

@@ -65,7 +65,7 @@ def render_comparison(runs: Sequence[Run], patterns: Sequence[str] = ()) -> str:
 def _facts(run: Run) -> dict[str, str]:
     recipe = run.manifest.recipe
     places = {step.step for step, _ in run.readings()}
-    told = [e.text for e in run.events() if e.kind not in ("note", "resumed")]
+    told = [e.text for e in run.events() if e.kind not in ("note", "resumed", "no estimate")]
     return {
         "source": str(recipe.get("scan", "")),
         "suite": ", ".join(recipe.get("sets") or [str(recipe.get("suite", ""))]),

@@ -108,10 +108,22 @@ def _course(found: Assessment, curve: Curve, axis: str) -> str:
         return f"{begin} and changed its slope suddenly at {in_tokens(found.at)} {axis} ({where})"
     main = max(found.transitions, key=lambda change: abs(change.amplitude))
     verb = "rose" if main.amplitude > 0 else "fell"
-    by = f"{abs(main.amplitude):.2f}{_unit(curve)}"
+    by = f"{_size(main.amplitude, found, curve):.2f}{_unit(curve)}"
     begin = f"{begin} until {in_tokens(found.onset)} {axis}"
     within = f"within {found.width:.2f} decades around {in_tokens(found.at)} ({where})"
     return f"{begin} and then {verb} by {by} {within}"
+
+
+def _size(amplitude: float, found: Assessment, curve: Curve) -> float:
+    """Return the size of a change; of a share that would leave 0 to 1, what readings moved.
+
+    A fitted step may overshoot beside a trend that goes the other way.
+    """
+    values = [value for value in curve.values if math.isfinite(value)]
+    if curve.unit != "fraction" or not values or 0.0 <= found.start + amplitude <= 1.0:
+        return abs(amplitude)
+    farthest = max(values) - found.start if amplitude > 0 else found.start - min(values)
+    return min(abs(amplitude), max(farthest, 0.0))
 
 
 def _start(found: Assessment, curve: Curve) -> str:

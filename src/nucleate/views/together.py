@@ -16,7 +16,7 @@ from markupsafe import Markup
 from nucleate.core import Assessment, Level, Verdict
 from nucleate.views import svg
 from nucleate.views.frame import SIZES, Size, axis_x, token_domain
-from nucleate.views.labels import capital, change, metric_name
+from nucleate.views.labels import capital, change, metric_name, plain_name
 from nucleate.views.rows import VerdictRow, by_metric, verdict_rows
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from nucleate.views.analysis import Analysis
     from nucleate.views.heads import HeadStory
 
-INSIDE = ("geometry.", "lens.", "routers.")
-"""Metrics of representations and routers."""
+INSIDE = {"geometry.": "geometry", "lens.": "geometry", "routers.": "routers"}
+"""How metrics of representations and of routers begin, and the kind of their changes."""
 MOST = 4
-"""Changes of representations, and of the landscape, that are shown: the clearest."""
+"""Changes of representations, of routers, and of the landscape, that are shown: the clearest."""
 BEHAVIOUR_OF = {
     "agreement": "agreement.attractor",
     "refrain": "refrain.all",
@@ -46,7 +46,7 @@ class Event:
     Attributes:
         number: Its place in the order, from 1.
         what: In plain words.
-        kind: ``behaviour``, ``heads``, ``geometry`` or ``landscape``.
+        kind: ``behaviour``, ``heads``, ``geometry``, ``routers`` or ``landscape``.
         level: Whose colour it has.
         says: The verdict, or that a role was taken.
         sharp: Whether a smooth trend cannot explain it, or a role was taken.
@@ -159,15 +159,16 @@ def _roles(heads: HeadStory | None) -> Iterator[Event]:
 
 def _inside(found: Analysis) -> Iterator[Event]:
     rows = [row for row in verdict_rows(found) if _placed(row)]
-    for kind in ("geometry", "landscape"):
+    for kind in ("geometry", "routers", "landscape"):
         own = [row for row in rows if _kind(row.metric, row.level) == kind]
         for row in sorted(own, key=_clarity)[:MOST]:
             yield _event(row, kind)
 
 
 def _kind(metric: str, level: str) -> str:
-    if metric.startswith(INSIDE):
-        return "geometry"
+    for begin, kind in INSIDE.items():
+        if metric.startswith(begin):
+            return kind
     return {"landscape": "landscape", "mechanism": "heads"}.get(level, "behaviour")
 
 
@@ -180,7 +181,8 @@ def _clarity(row: VerdictRow) -> tuple[bool, float]:
 
 
 def _event(row: VerdictRow, kind: str) -> Event:
-    what = capital(metric_name(row.metric))
+    inside = kind not in ("behaviour", "heads")  # several measures of one layer
+    what = capital((plain_name if inside else metric_name)(row.metric))
     return Event(
         0, what, kind, row.level, row.says, row.sharp, row.at, row.lo, row.hi, (), row.stem
     )

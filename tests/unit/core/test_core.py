@@ -28,6 +28,15 @@ def test_user_error_is_one_short_line() -> None:
     assert "config.json" in line
 
 
+def test_a_long_fix_never_hides_what_is_wrong() -> None:
+    error = UserError("unknown key 'foo'", where="bad.yaml", fix=f"known keys: {'a, ' * 90}")
+    assert str(error).startswith("bad.yaml: unknown key 'foo'; known keys: a, a")
+    assert len(str(error)) <= 190
+    both = UserError("w" * 150, where="bad.yaml", fix="f" * 150)
+    assert str(both).startswith("bad.yaml: wwww")
+    assert "; ffff" in str(both)
+
+
 def test_companion() -> None:
     assert companion("agreement.attractor.accuracy") == "agreement.attractor.margin"
     assert companion("ngram.bigram.kl") is None

@@ -273,3 +273,35 @@ def test_a_scan_keeps_what_it_finds_of_every_head(tmp_path, folder):
     )
     for name in history.names:
         np.testing.assert_array_equal(apart.heads().values(name), history.values(name))
+
+
+@pytest.mark.parametrize("diverges", [False, True])
+def test_a_scan_of_the_landscape(tmp_path, folder, monkeypatch, diverges):
+    from nucleate.models.series import find_series, load_tokenizer
+    from nucleate.probes.landscape import SGLD, llc, token_loss
+    from nucleate.probes.suites import story_rows
+
+    step_size, nbeta, pull = (1.0, 300, 0) if diverges else (1e-3, 0.01, 100)
+    chains = SGLD(step_size, nbeta, pull, chains=2, draws=8, burn_in=2, batch_size=8)
+    monkeypatch.setattr("nucleate.probes.inside.LIGHT", chains)
+    asked = {"suite": "landscape", "items": 16, "context": 32, "revisions": "step20"}
+    run = Run.open(scan(folder, out=tmp_path / "out", **asked))
+    read = {reading.metric: reading for _, reading in run.readings()}
+    assert set(read) == {
+        *("llc.all.value", "llc.all.rhat", "llc.all.refused"),
+        *("hessian.all.trace", "hessian.all.top", "noise_scale.all.tokens"),
+    }
+    events = [event for event in run.events() if event.kind == "no estimate"]
+    if diverges:
+        assert np.isnan(read["llc.all.value"].value)
+        assert read["llc.all.refused"].value == 1
+        assert [event.text[:28] for event in events] == ["llc: 2 of 2 chains refused, "]
+        return
+    model = AutoModelForCausalLM.from_pretrained(folder / "step20").eval()
+    tokenizer = load_tokenizer(find_series(str(folder)))
+    rows = story_rows(make_world(0), Mixture(), tokenizer, context=32, rows=16)
+    alone = llc(model, token_loss, torch.from_numpy(rows), chains)
+    assert alone.llc > 0
+    assert read["llc.all.value"].value == pytest.approx(alone.llc, rel=1e-6)
+    assert read["llc.all.refused"].value == 0
+    assert not events

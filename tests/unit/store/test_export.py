@@ -108,3 +108,23 @@ def test_the_command(run, tmp_path):
     shown = CliRunner().invoke(app, ["export", str(run.path), "--to", str(tmp_path / "a.csv")])
     assert (shown.exit_code, shown.output.strip()) == (0, str(tmp_path / "a.csv"))
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 6
+
+
+def test_half_a_surrogate_pair_stops_no_table(tmp_path):
+    pytest.importorskip("pyarrow")
+    with RunWriter.create(tmp_path / "run", Manifest("half")) as writer:
+        writer.readings(Step(1, 10), [Reading("half\udcff.accuracy", 0.5)])
+    for name in ("a.csv", "a.parquet"):
+        exporting.export(Run.open(tmp_path / "run"), tmp_path / name)
+        assert b"half\\udcff.accuracy" in (tmp_path / name).read_bytes()
+
+
+def test_no_name_of_a_metric_hides_another_column(tmp_path):
+    pytest.importorskip("xarray")
+    named = {"tokens": 1.0, "step": 2.0, "a/b": 3.0, "a|b": 4.0, "loss.se": 5.0}
+    with RunWriter.create(tmp_path / "run", Manifest("names")) as writer:
+        readings = [Reading(name, value) for name, value in named.items()]
+        writer.readings(Step(7, 70), [*readings, Reading("loss", 6.0, 0.5)])
+    found = exporting.to_xarray(Run.open(tmp_path / "run"))
+    assert (found.step.item(), found.tokens.item()) == (7, 70)
+    assert sorted(found[name].item() for name in found.data_vars) == [0.5, 1, 2, 3, 4, 5, 6]

@@ -7,6 +7,7 @@ import pytest
 from nucleate.core import Event, Reading, RunFolderError, Step
 from nucleate.core.heads import HeadTable
 from nucleate.store import Manifest, Run, RunWriter
+from nucleate.store.files import Lock
 
 
 def at(step):
@@ -155,3 +156,15 @@ def test_a_batch_in_which_a_metric_stands_twice_keeps_the_last(path):
     run = Run.open(path)
     assert run.curves()["a.nats"].values == (2.0,)
     assert (list(run.curves()), run.damaged) == (["a.nats"], 3)
+
+
+def test_a_rank_waits_until_the_attempt_has_begun(path):
+    """Rank 0 takes the lock before it begins its segment: the last attempt is not the present."""
+    with RunWriter.create(path, Manifest("resumed")) as zero:
+        zero.readings(at(1), [nats(1.0)])
+    lock = Lock(path / "run.lock")
+    with pytest.raises(RunFolderError, match="has not begun"):
+        RunWriter.join(path, 1, patience=0.05)
+    lock.release()
+    with RunWriter.resume(path, at(1)), RunWriter.join(path, 1, patience=0.05) as one:
+        assert one.attempt == 2

@@ -14,7 +14,7 @@ from nucleate.store import Manifest, Run, RunWriter
 from nucleate.studies.causal.arms import arm_recipe, same_until, trained
 from nucleate.studies.causal.heads import choose
 from nucleate.studies.causal.onset import halfway, off_chance, read_timing, timing
-from nucleate.studies.causal.study import _delay
+from nucleate.studies.causal.study import _delay, causal
 from nucleate.studies.causal.without import curve_without
 from nucleate.studies.savings.analysis import plain
 from nucleate.train.session import run as train
@@ -74,7 +74,9 @@ def test_a_head_that_lost_its_role_is_a_candidate_and_without_any_there_is_no_te
 
 def _curve(values: list[float], se: float = 0.05) -> Curve:
     steps = tuple(Step(i, 1000 * 2**i) for i in range(len(values)))
-    return Curve("m.accuracy", Level.NARRATIVE, "fraction", 0.5, steps, tuple(values), (se,) * 9)
+    return Curve(
+        "m.accuracy", Level.NARRATIVE, "fraction", 0.5, steps, tuple(values), (se,) * len(values)
+    )
 
 
 def test_when_something_came_is_the_interval_before_the_first_of_two_readings() -> None:
@@ -145,3 +147,40 @@ def test_an_arm_is_the_untouched_run_until_its_heads_are_held_out(tmp_path: Path
         trained(arm_recipe(recipe, ["L0H0"], start, None), tmp_path / "arm")
     back = trained(arm_recipe(recipe, ["L0H1"], start, 15 * 256), tmp_path / "back")
     assert [d.pulls for d in back.decisions()] == [{"held out": True}, {"held out": False}]
+
+
+def test_readings_that_are_no_numbers_neither_show_nor_deny() -> None:
+    nan = float("nan")
+    off = off_chance(_curve([0.5, nan, nan, 0.9, 0.9]))
+    assert (off.lo, off.hi) == (1000, 8000)  # it may have come at a reading that is missing
+    unknown = off_chance(_curve([0.5, 0.9, 0.9], se=nan))
+    assert (unknown.lo, unknown.hi) == (0, np.inf)
+    assert halfway(_curve([nan] * 3)).lo == 0
+
+
+def test_a_reading_before_the_first_token_places_nothing() -> None:
+    steps = tuple(Step(i, 1000 * i) for i in range(4))
+    curve = Curve("m.accuracy", Level.NARRATIVE, "", 0.5, steps, (0.5, 0.9, 0.9, 0.9), (0.05,) * 4)
+    off = off_chance(curve)
+    assert np.isnan(off.at)
+    assert (off.lo, off.hi) == (0, 1000)
+
+
+def test_one_seed_never_counts_twice(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        RunWriter.create(tmp_path / name, Manifest(name, recipe={"seed": 3})).close()
+    with pytest.raises(UserError, match="b: has the seed of a"):
+        causal([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_before_the_first_loss_nothing_can_differ(tmp_path: Path) -> None:
+    runs = []
+    for name in ("a", "b", "none"):
+        with RunWriter.create(tmp_path / name, Manifest(name)) as writer:
+            if name != "none":
+                writer.loss(Step(1, 1000), 3.0, 1.0)
+        runs.append(Run.open(tmp_path / name))
+    a, b, none = runs
+    assert same_until(a, b, 500)
+    assert not same_until(a, none, 500)

@@ -128,6 +128,8 @@ def test_what_else_is_asked_inside_is_read_at_every_look_and_changes_nothing(
         "lens.L0.kl",
         "routers.L0.entropy",
         "routers.L0.class_specialization",
+        "routers.L0.level_specialization",
+        "routers.L0.level_beyond_token",
     ):
         assert curves[metric].tokens.tolist() == looks, metric
     assert loop.workload.heads is not None

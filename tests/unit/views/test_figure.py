@@ -215,3 +215,9 @@ def _lab(linear: np.ndarray) -> np.ndarray:
     ratio = to_xyz @ np.clip(linear, 0, 1) / np.array([0.9505, 1.0, 1.089])
     f = np.where(ratio > 0.008856, np.cbrt(ratio), 7.787 * ratio + 16 / 116)
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def test_a_name_that_says_another_format_is_refused(run_path, tmp_path):
+    with pytest.raises(UserError, match=r"another format.*\.svg.*expected \.pdf"):
+        write_figures(run_path, "ladder", formats=["pdf"], out=tmp_path / "a.svg")
+    assert not list(tmp_path.iterdir())

@@ -44,6 +44,7 @@ def test_probability():
 def test_unknown_metrics_are_named_by_their_stem():
     assert labels.metric_name("my.new_probe.accuracy") == "my · new probe"
     assert labels.metric_name("cause.all.accuracy") == "causal consistency"
+    assert labels.plain_name("routers.L2.entropy") == "router of layer 2 (entropy)"
     assert labels.metric_name("loss.at16_31.nll") == "loss at positions 16–31"
     far = labels.metric_name("state.where_far_d31_up.margin")
     assert far == "where characters are, last mention wrong, 31 words or more later"

@@ -204,3 +204,14 @@ def test_the_name_of_a_file_is_only_a_name(run):
     found = replace(analyse(run), name='../../etc/<b>"x')
     assert {one.name for one in downloads(run, found)} >= {"etc-b-x.readings.csv"}
     assert all(re.fullmatch(r"[\w.-]+", one.name) for one in downloads(run, found))
+
+
+def test_a_run_that_another_tool_kept_is_not_said_to_be_trained_here(tmp_path):
+    manifest = Manifest("seed 3", {"imported": {"source": "curves.csv"}})
+    with RunWriter.create(tmp_path / "run", manifest) as writer:
+        for step in (1, 2):
+            writer.readings(Step(step, 1000 * step), [Reading("a.accuracy", 0.5)])
+    run = Run.open(tmp_path / "run")
+    said = paper(run, analyse(run)).methods
+    assert said.startswith("We read the curves of seed 3 from curves.csv. nucleate")
+    assert "trained" not in said

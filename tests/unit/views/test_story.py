@@ -143,3 +143,9 @@ def test_no_readings():
 def test_no_story_holds_nan():
     for found in (sharp(), sharp(Verdict.KINK, Kind.KINK, 0.0, math.nan), BROAD, NEVER):
         assert "nan" not in " ".join(story({found.metric: found})).lower().replace("finance", "")
+
+
+def test_a_share_rises_no_further_than_its_readings():
+    """From .50, the highest reading being .95; the fitted step overshoots."""
+    first, _ = story({SYNTAX: sharp(amplitude=0.63), CAUSE: BROAD, STATE: NEVER})
+    assert "and then rose by 0.45 within" in first

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
-from nucleate.core import Curve, CurveBook, Event, Reading, RunFolderError, Step, UserError
+from nucleate.core import CurveBook, Event, Reading, RunFolderError, Step, UserError
 from nucleate.store import Manifest, RunWriter
 
 
@@ -22,8 +23,8 @@ def import_book(book: CurveBook, out: str | Path, *, tokens_per_step: float = 0.
         The run folders.
 
     Raises:
-        UserError: The book counts no tokens and nobody said how many a step has, or a folder is
-            taken.
+        UserError: The book counts no tokens and nobody said how many a step has, its positions lie
+            closer than whole tokens, or a folder is taken.
 
     Example:
         >>> import_book(read_book("curves.csv"), "runs/imported")       # doctest: +SKIP
@@ -35,11 +36,15 @@ def import_book(book: CurveBook, out: str | Path, *, tokens_per_step: float = 0.
             where=book.source,
             fix=f"say how many tokens one {book.axis} has: --tokens-per-step N",
         )
+    each = tokens_per_step if book.axis != "tokens" else 0.0
+    if not math.isfinite(each):
+        raise UserError("--tokens-per-step is no number of tokens", got=tokens_per_step)
     folders = _folders(book, out)
+    content = {run: _by_step(book, run, each) for run in folders}
     if len(folders) > 1 and out.exists() and (out.is_file() or any(out.iterdir())):
         raise RunFolderError("is not empty", where=out, fix="choose another folder")
     for run, folder in folders.items():
-        _write(book, run, folder, tokens_per_step if book.axis != "tokens" else 0.0)
+        _write(book, run, folder, each, *content[run])
     return list(folders.values())
 
 
@@ -55,8 +60,14 @@ def _folders(book: CurveBook, out: Path) -> dict[str, Path]:
     return found
 
 
-def _write(book: CurveBook, run: str, folder: Path, tokens_each: float) -> None:
-    taken, numbered = _by_step(book.runs[run], tokens_each)
+def _write(
+    book: CurveBook,
+    run: str,
+    folder: Path,
+    tokens_each: float,
+    taken: Sequence[tuple[Step, list[Reading]]],
+    numbered: bool,
+) -> None:
     about = {"source": Path(book.source).name, "run": run, "axis": book.axis}
     if tokens_each:
         about["tokens_per_step"] = f"{tokens_each:g}"
@@ -74,11 +85,11 @@ def _write(book: CurveBook, run: str, folder: Path, tokens_each: float) -> None:
 
 
 def _by_step(
-    curves: Mapping[str, Curve], tokens_each: float
+    book: CurveBook, run: str, tokens_each: float
 ) -> tuple[list[tuple[Step, list[Reading]]], bool]:
     """Return what was measured at each Step, in order, and whether steps had to be numbered."""
-    placed: dict[tuple[int, int, float], list[Reading]] = {}
-    for name, curve in curves.items():
+    placed: dict[tuple[int, int, float], dict[str, Reading]] = {}
+    for name, curve in book.runs[run].items():
         positions = curve.tokens.tolist()
         for i, (position, step) in enumerate(zip(positions, curve.steps, strict=True)):
             tokens = round(position * tokens_each) if tokens_each else round(position)
@@ -92,12 +103,26 @@ def _by_step(
                 unit=curve.unit,
                 level=curve.level,
             )
-            placed.setdefault((tokens, step.step, step.lr), []).append(reading)
+            there = placed.setdefault((tokens, step.step, step.lr), {})
+            if name in there:
+                raise _too_fine(book, position, tokens_each)
+            there[name] = reading
     ordered = sorted(placed)
     counted = [step for _, step, _ in ordered]
     numbered = len(set(counted)) < len(counted) or counted != sorted(counted)
     out = []
     for number, key in enumerate(ordered, 1):
         tokens, done, lr = key
-        out.append((Step(number if numbered else done, tokens, lr=lr), placed[key]))
+        readings = list(placed[key].values())
+        out.append((Step(number if numbered else done, tokens, lr=lr), readings))
     return out, numbered
+
+
+def _too_fine(book: CurveBook, position: float, tokens_each: float) -> UserError:
+    return UserError(
+        f"several {book.axis}s fall on one token, and readings would be lost",
+        where=book.source,
+        got=position,
+        expected="positions that are whole tokens apart",
+        fix="give a larger --tokens-per-step" if tokens_each else "count in single tokens",
+    )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
+from nucleate.corpora.items import Passage
 from nucleate.corpora.packing import Tokens
 from nucleate.corpora.storyworld.facts import World
 from nucleate.corpora.storyworld.splits import Split
@@ -33,12 +36,24 @@ class StoryShards:
 
     def shard(self, index: int) -> Tokens:
         """Return the tokens of shard `index`, shape ``(about 26,000,)``."""
-        rng = random.Random(f"stories-{self._seed}-{index}")
         ids, out = self._ids, []
-        for _ in range(STORIES_PER_SHARD):
-            out.extend([ids[word] for word in tell(rng, self._world, self._mixture).words])
+        for story in self._stories(index):
+            out.extend([ids[word] for word in story.words])
             out.append(self._eos)
         return np.array(out, dtype=np.int64)
+
+    def kinds(self, index: int) -> NDArray[np.str_]:
+        """Return the kind of slot that each token of shard `index` fills, empty where none."""
+        out: list[str] = []
+        for story in self._stories(index):
+            decided = {slot.index: slot.kind for slot in story.slots}
+            out.extend(decided.get(place, "") for place in range(len(story.words) + 1))
+        return np.array(out)
+
+    def _stories(self, index: int) -> Iterator[Passage]:
+        rng = random.Random(f"stories-{self._seed}-{index}")
+        for _ in range(STORIES_PER_SHARD):
+            yield tell(rng, self._world, self._mixture)
 
 
 def training_stories(world: World, mixture: Mixture, seed: int, count: int) -> list[str]:

@@ -34,6 +34,7 @@ class Answer:
         seconds: How long it took.
         error: Why it failed; empty when it did not.
         heads: What is known of every head, from the part that assigns roles.
+        remarks: Why numbers are missing.
     """
 
     part: int
@@ -41,6 +42,7 @@ class Answer:
     seconds: float
     error: str = ""
     heads: HeadTable | None = None
+    remarks: tuple[str, ...] = ()
 
 
 class Engine:
@@ -78,6 +80,7 @@ class Engine:
             if number in skip:
                 continue
             begin, readings, error = time.perf_counter(), list[Reading](), ""
+            said = len(view.remarks)
             try:
                 with torch.no_grad():
                     readings = checked(probe.measure(view, items))
@@ -85,7 +88,8 @@ class Engine:
                 error = f"{probe.name}: {type(problem).__name__}: {problem}"
             seconds, table = time.perf_counter() - begin, view.heads
             whole = table if table.asked and probe.name == "roles" else None
-            yield Answer(number, tuple(readings), seconds, error, whole)
+            remarks = view.remarks[said:]
+            yield Answer(number, tuple(readings), seconds, error, whole, remarks)
 
 
 @dataclass(frozen=True, slots=True)

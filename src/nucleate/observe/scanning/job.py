@@ -70,7 +70,8 @@ def prepare(
         )
     heads = int(getattr(shape.config, "num_attention_heads", 1))
     layers = int(getattr(shape.config, "num_hidden_layers", 1))
-    suite = build_suite(settings, series, tokenizer, longest, sets, (layers, heads))
+    experts = int(getattr(shape.config, "num_local_experts", None) or 0)
+    suite = build_suite(settings, series, tokenizer, longest, sets, (layers, heads, experts))
     context = min(settings.context or CONTEXT, longest)
     flops = suite.forward_tokens * forward_flops(shape, context)
     return Job(suite, device, settings.bf16, 0, flops), tokenizer

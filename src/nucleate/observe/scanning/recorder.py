@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from nucleate.core import Event, LedgerEntry, Mark, Step
 from nucleate.models.series import Member
+from nucleate.observe.observer import NO_ESTIMATE
 from nucleate.observe.scanning.done import Done, read_done, refuse_another
 from nucleate.observe.scanning.work import Outcome, Task
 from nucleate.probes.suites import Suite
@@ -74,6 +75,8 @@ class Recorder:
             self._spent[COMPUTING] += answer.seconds
             self._share += 1 / len(self._suite.parts)
             self._writer.readings(member.step, answer.readings)
+            for text in answer.remarks:
+                self.event(member.step, NO_ESTIMATE, text)
             if answer.heads is not None:
                 self._writer.heads(member.step, answer.heads)
             self._writer.scored(member.step, member.name, answer.part, failed=bool(answer.error))

@@ -9,9 +9,9 @@ from pydantic import Field
 from nucleate.core import Level
 from nucleate.core.settings import Settings
 
-SuiteName = Literal["auto", "coherence", "text", "story", "sets", "mechanism"]
+SuiteName = Literal["auto", "coherence", "text", "story", "sets", "mechanism", "landscape"]
 
-ITEMS = {"coherence": 100, "text": 160, "story": 160, "mechanism": 120}
+ITEMS = {"coherence": 100, "text": 160, "story": 160, "mechanism": 120, "landscape": 24}
 """Items of each set where nothing is said: small enough for a whole ladder in a night."""
 
 
@@ -23,7 +23,8 @@ class ScanSettings(Settings):
         revisions: Pattern of the checkpoints to take; empty for all that name a step.
         suite: Which suite to ask; ``auto`` is ``sets`` where item sets are given, ``story`` for
             runs on the story world, ``text`` where texts are given, ``coherence`` otherwise.
-            ``mechanism`` asks which heads do what, and the geometry of representations.
+            ``mechanism`` asks which heads do what, the geometry of representations, and routers
+            where there are experts; ``landscape`` asks learning coefficient, curvature and noise.
         items: Most items of one set; None for the suite's own number.
         context: Longest sequence in tokens; None for 512, or less where the model reads less.
         levels: Only these levels (``coherence`` only); empty for all.

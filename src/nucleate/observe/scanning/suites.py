@@ -32,7 +32,7 @@ def build_suite(
     tokenizer: Any,
     longest: int,
     sets: Sequence[ItemSet] = (),
-    shape: tuple[int, int] = (3, 4),
+    shape: tuple[int, int, int] = (3, 4, 0),
 ) -> Suite:
     """Build the suite that a scan asks.
 
@@ -42,7 +42,8 @@ def build_suite(
         tokenizer: Their tokenizer.
         longest: Longest sequence that they read, in tokens.
         sets: What the suite ``sets`` asks.
-        shape: Layers, and heads of each, of the models; only the cost of ``mechanism`` follows.
+        shape: Layers, heads and experts of each, of the models: what ``mechanism`` costs, and
+            whether it asks routers.
 
     Raises:
         UserError: Settings that do not go together, or data that is missing.
@@ -59,6 +60,8 @@ def build_suite(
         return _story(series, tokenizer, items, min(context, 128))
     if settings.suite == "mechanism":
         return _mechanism(series, tokenizer, items, min(context, 128), shape)
+    if settings.suite == "landscape":
+        return _landscape(series, tokenizer, items, min(context, 128))
     if settings.suite == "text":
         return _text(settings, tokenizer, items, context)
     from nucleate.probes.coherence import coherence_suite
@@ -145,17 +148,19 @@ def _text(settings: ScanSettings, tokenizer: Any, items: int, context: int) -> S
 
 
 def _mechanism(
-    series: Series, tokenizer: Any, rows: int, context: int, shape: tuple[int, int]
+    series: Series, tokenizer: Any, rows: int, context: int, shape: tuple[int, int, int]
 ) -> Suite:
-    """Ask heads and representations about the story world that the run was trained on."""
+    """Ask heads, representations and routers about the story world that the run was trained on."""
+    from nucleate.corpora.storyworld.lexicon import word_classes
     from nucleate.probes.inside import inside_parts
     from nucleate.probes.mechanism.story_items import story_head_items
     from nucleate.probes.mechanism.suite import head_suite
-    from nucleate.probes.suites import story_rows
+    from nucleate.probes.suites import story_levels, story_rows
 
     world, mixture, split = _told(series, tokenizer, "mechanism")
     rows_RT = story_rows(world, mixture, tokenizer, split=split, context=context)
-    layers, own = shape
+    levels_RT = story_levels(world, mixture, tokenizer, split=split, context=context)
+    layers, own, experts = shape
     heads = story_head_items(
         world,
         mixture,
@@ -167,8 +172,21 @@ def _mechanism(
         heads=own,
     )
     suite = head_suite(heads)
-    extra = inside_parts(("geometry", "lens"), rows_RT)
+    asked = ("geometry", "lens", "routers") if experts else ("geometry", "lens")
+    extra = inside_parts(asked, rows_RT, word_classes(tokenizer.get_vocab()), levels_RT)
     return replace(suite, name="mechanism", parts=(*suite.parts, *extra))
+
+
+def _landscape(series: Series, tokenizer: Any, rows: int, context: int) -> Suite:
+    """Ask the loss around the weights, on the story world that the run was trained on."""
+    from nucleate.probes.inside import LANDSCAPE, inside_parts
+    from nucleate.probes.suites import story_rows
+
+    world, mixture, split = _told(series, tokenizer, "landscape")
+    rows_RT = story_rows(
+        world, mixture, tokenizer, split=split, context=context, rows=max(rows, 16)
+    )
+    return Suite("landscape", inside_parts(LANDSCAPE, rows_RT), primary={})
 
 
 def _story(series: Series, tokenizer: Any, items: int, context: int) -> Suite:

@@ -28,7 +28,7 @@ class Routing:
         effective_experts: exp of the entropy of the load; E when balanced, 1 when collapsed.
         load_CE: The same share among the tokens of each class, classes sorted (empty without).
         specialization: Mutual information of a token's class and expert, nats, less what shuffled
-            classes show (NaN without classes).
+            classes show (NaN without classes); what the class adds where something is given.
         by_chance: What shuffled classes show, nats.
     """
 
@@ -67,6 +67,7 @@ def routing(
     experts_per_token: int,
     classes_N: ArrayLike | None = None,
     *,
+    given_N: ArrayLike | None = None,
     shuffles: int = 20,
     seed: int = 0,
 ) -> Routing:
@@ -76,6 +77,8 @@ def routing(
         logits_NE: Logits before the softmax, shape ``(N, E)``.
         experts_per_token: Experts that a token passes through: those of its largest logits.
         classes_N: Class of each token (part of speech, grammatical role, frequency bin …).
+        given_N: What is known of each token anyway, such as its id: information is then
+            conditional on it, and classes are shuffled among tokens of which the same is known.
         shuffles, seed: Of the classes, for the bias of mutual information.
 
     Source: entropy and load as in Fedus et al. 2022 (arXiv:2101.03961); specialisation by token
@@ -92,13 +95,36 @@ def routing(
     if classes_N is None:
         none = np.empty((0, logits.shape[1]))
         return Routing(float(entropy), load_E, spread, none, math.nan, math.nan)
-    _, classes = np.unique(np.asarray(classes_N), return_inverse=True)
+    classes = _numbered(classes_N)
+    given = np.zeros_like(classes) if given_N is None else _numbered(given_N)
     rng = np.random.default_rng(seed)
+    chance = float(
+        np.mean([_added(_shuffled(classes, given, rng), given, chosen_NE) for _ in range(shuffles)])
+    )
     table_CE = _table(classes, chosen_NE)
-    shuffled = [_information(_table(rng.permutation(classes), chosen_NE)) for _ in range(shuffles)]
-    chance = float(np.mean(shuffled))
     load_CE = table_CE / table_CE.sum(1, keepdims=True)
-    return Routing(float(entropy), load_E, spread, load_CE, _information(table_CE) - chance, chance)
+    added = _added(classes, given, chosen_NE) - chance
+    return Routing(float(entropy), load_E, spread, load_CE, added, chance)
+
+
+def _numbered(labels_N: ArrayLike) -> NDArray[np.int64]:
+    return np.unique(np.asarray(labels_N), return_inverse=True)[1].astype(np.int64)
+
+
+def _shuffled(
+    classes_N: NDArray[np.int64], given_N: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return the classes, shuffled among tokens of which the same is given."""
+    shuffled_N = np.empty_like(classes_N)
+    drawn_N = np.lexsort((rng.random(len(classes_N)), given_N))
+    shuffled_N[np.argsort(given_N, kind="stable")] = classes_N[drawn_N]
+    return shuffled_N
+
+
+def _added(classes_N: NDArray[np.int64], given_N: NDArray[np.int64], chosen_NE: Array) -> float:
+    """Mutual information of class and expert, conditional on what is given, nats."""
+    both_N = _numbered(given_N * (int(classes_N.max()) + 1) + classes_N)
+    return _information(_table(both_N, chosen_NE)) - _information(_table(given_N, chosen_NE))
 
 
 def _table(classes: NDArray[np.int64], chosen_NE: Array) -> Array:

@@ -43,6 +43,8 @@ class GeometryItems:
         seed: Of the choices.
         classes: Class of each token id (part of speech, role in a story …), for routers; ids that
             are missing are a class of their own.
+        levels: Level that decides the word after each position (empty where none does), shape
+            ``(R, T)``, for routers.
         real: Which positions are no padding, shape ``(R, T)``; all if left out.
 
     Attributes:
@@ -66,12 +68,14 @@ class GeometryItems:
         seed: int = 0,
         classes: Mapping[int, str] | None = None,
         real: NDArray[np.bool_] | None = None,
+        levels: NDArray[np.str_] | None = None,
     ) -> None:
         if rows.ndim != 2 or not rows.size:
             raise DataError("no rows to represent", got=rows.shape, expected="(R, T)")
         self.rows, self.ranks = torch.from_numpy(rows), ranks
         self.queries, self.batch = queries, batch
         self.heads: HeadItems | None = None
+        self.levels_N = None if levels is None else levels.flatten()
         self.classes_N: list[str] | None = None
         if classes is not None:
             self.classes_N = [classes.get(token, "") for token in rows.flatten().tolist()]
@@ -166,7 +170,11 @@ def lens(view: ModelView, items: GeometryItems) -> Iterable[Reading]:
 
 @probe(name="routers", level=Level.MECHANISM, unit="nats", cost=_cost)
 def routers(view: ModelView, items: GeometryItems) -> Iterable[Reading]:
-    """Router entropy, load of experts, and how much they know of a token and of its class."""
+    """Router entropy, load of experts, and how much these know of a token, its class and level.
+
+    The level is that of the word to be said next; ``level_beyond_token`` is what experts know of it
+    beyond what the token at hand tells.
+    """
     logits_LNE, kinds_N = router_logits(view.model, items.rows), items.rows.flatten().numpy()
     chosen = int(view.model.config.num_experts_per_tok)
     for layer, logits_NE in enumerate(logits_LNE):
@@ -181,6 +189,11 @@ def routers(view: ModelView, items: GeometryItems) -> Iterable[Reading]:
         if items.classes_N is not None:
             by_class = routing(logits_NE, chosen, items.classes_N).specialization
             yield _reading(f"{at}.class_specialization", by_class, n, "nats", 0.0)
+        if items.levels_N is not None:
+            by_level = routing(logits_NE, chosen, items.levels_N).specialization
+            yield _reading(f"{at}.level_specialization", by_level, n, "nats", 0.0)
+            beyond = routing(logits_NE, chosen, items.levels_N, given_N=kinds_N).specialization
+            yield _reading(f"{at}.level_beyond_token", beyond, n, "nats", 0.0)
 
 
 def _reading(metric: str, value: float, n: int, unit: str, chance: float = math.nan) -> Reading:

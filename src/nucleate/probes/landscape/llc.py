@@ -175,10 +175,12 @@ def _chain_refusal(
         return f"its loss is not finite at step {wild[0]}: use a smaller step size"
     draws_D = trace_S[burn_in:]
     value, se = float(draws_D.mean()), _batch_means_se(draws_D)
-    last = float(losses_S[-max(1, len(draws_D) // 4) :].mean())
-    if last >= ceiling:
-        return f"its loss is {last:.3g}, no better than that of a model that knows nothing"
-    if value - 3 * se > size:
+    own = losses_S[burn_in:]
+    reached = max(float(own.mean()), float(own[-max(1, len(own) // 4) :].mean()))
+    if reached >= ceiling:
+        return f"its loss is {reached:.3g}, no better than that of a model that knows nothing"
+    noise = min(se, size) if math.isfinite(se) else 0.0  # a wild chain is sure of nothing
+    if value - 3 * noise > size:
         return f"its value {value:.3g} is above twice the largest possible, {size / 2:g}"
     if value + 2 * se < 0:
         return f"its value {value:.3g} is below 0: the weights are no minimum of this loss"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,8 @@ class NoiseScale:
     Attributes:
         rows: ``B_simple = S / |G|²`` in rows: the batch at which noise and gradient are equal, and
             McCandlish's estimate of the critical batch size (NaN if refused).
-        lo, hi: 95 % interval by bootstrap over the repetitions, in rows; `hi` is infinite where
-            no gradient can be told from the noise.
+        lo, hi: 95 % interval by bootstrap over the repetitions, in rows, wider where they used the
+            same rows (`over_rows`); `hi` is infinite where no gradient can be told from the noise.
         noise: S, the trace of the covariance of one row's gradient.
         squared_norm: |G|², the squared norm of the true gradient.
         repetitions: Pairs of a large and several small batches.
@@ -92,7 +92,8 @@ def noise_scale(
         norms_R2 = np.array(
             [_squared_norms(objective, data, torch.from_numpy(b), parts) for b in batches]
         )
-    return from_norms(norms_R2, small, small * parts, resamples=resamples, rng=rng)
+    found = from_norms(norms_R2, small, small * parts, resamples=resamples, rng=rng)
+    return over_rows(found, count(data), small * parts)
 
 
 def from_norms(
@@ -122,6 +123,26 @@ def from_norms(
         why = f"the gradient cannot be told from its noise (|G|² = {squared:.3g}): use more rows"
         return NoiseScale(math.nan, float(lo), math.inf, noise, squared, count_R, why)
     return NoiseScale(noise / squared, float(lo), float(hi), noise, squared, count_R)
+
+
+def over_rows(found: NoiseScale, rows: int, large: int) -> NoiseScale:
+    """Return a noise scale whose interval counts rows that several repetitions used only once.
+
+    The bootstrap takes repetitions for independent. Where they draw more rows than there are, or
+    each takes a large share of them, they agree because they share rows: the interval is widened,
+    on a log scale, by the root of ``uses of a row / (1 − share of the rows in a large batch)``.
+
+    Args:
+        found: From `from_norms`.
+        rows: Rows of the data.
+        large: Rows of a large batch.
+    """
+    uses, left = max(1.0, found.repetitions * large / rows), 1 - large / rows
+    if not found.rows > 0 or not found.hi > 0 or left <= 0:
+        return replace(found, lo=0.0, hi=math.inf)
+    factor = math.sqrt(uses / left)
+    lo = found.rows * (found.lo / found.rows) ** factor if found.lo > 0 else 0.0
+    return replace(found, lo=lo, hi=found.rows * (found.hi / found.rows) ** factor)
 
 
 def critical_batch_of_loss(loss: float) -> float:

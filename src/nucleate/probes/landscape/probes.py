@@ -68,12 +68,16 @@ def _noise_cost(items: LandscapeItems) -> int:
 
 @probe(name="llc", level=Level.LANDSCAPE, unit="λ", cost=_llc_cost)
 def learning_coefficient(view: ModelView, items: LandscapeItems) -> Iterable[Reading]:
-    """Local learning coefficient of the whole model; NaN where the chains were refused."""
+    """Local learning coefficient of the whole model; NaN, with a remark, where it is refused."""
     ceiling = math.log(view.model.config.vocab_size)
     found = llc(view.model, token_loss, items.ids, items.sgld, ceiling=ceiling)
     draws = found.trace_CS[:, found.burn_in :].size
     yield _reading("llc.all.value", found.llc, found.se, draws, "λ")
     yield _reading("llc.all.rhat", found.rhat, math.nan, draws, "ratio")
+    bad = sum(reason is not None for reason in found.reasons)
+    yield _reading("llc.all.refused", bad / len(found.reasons), math.nan, draws, "fraction")
+    if found.refused is not None:
+        view.remark(f"llc: {found.refused}")
 
 
 @probe(name="hessian", level=Level.LANDSCAPE, unit="nats", cost=_hessian_cost)

@@ -76,10 +76,13 @@ def trained(recipe: Recipe, folder: Path) -> Run:
 
 
 def same_until(untouched: Run, arm: Run, start: int) -> bool:
-    """Return whether all training losses of two runs are equal, to the bit, until `start`."""
+    """Return whether all training losses of two runs are equal, to the bit, until `start`.
+
+    Before the first loss nothing can differ; runs without any loss are never called equal.
+    """
     until = []
     for run in (untouched, arm):
         steps, losses = run.losses()
         pairs = zip(steps, losses, strict=True)
         until.append([(step.tokens, loss) for step, loss in pairs if step.tokens <= start])
-    return until[0] == until[1] and bool(until[0])
+    return until[0] == until[1] and bool(untouched.losses()[0]) and bool(arm.losses()[0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,22 +17,27 @@ ERRORS = 3.0
 IN_A_ROW = 2
 """Readings that must do so one after the other."""
 
-Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 def off_chance(curve: Curve) -> Timing:
     """Return when a metric left chance: its first `IN_A_ROW` readings `ERRORS` errors above it."""
-    return _first(curve, lambda value, se: value - curve.chance > ERRORS * se)
+    values, se = np.array(curve.values), np.array(curve.se)
+    return _first(
+        curve, values - curve.chance > ERRORS * se, np.isfinite(values - curve.chance + se)
+    )
 
 
 def halfway(curve: Curve) -> Timing:
     """Return when a metric had come half of the way from chance to 1."""
-    return _first(curve, lambda value, _: value >= (1 + curve.chance) / 2)
+    values = np.array(curve.values)
+    return _first(curve, values >= (1 + curve.chance) / 2, np.isfinite(values - curve.chance))
 
 
-def _first(curve: Curve, there: Callable[[Array, Array], Any]) -> Timing:
-    tokens = curve.tokens
-    hits = np.asarray(there(np.array(curve.values), np.array(curve.se)), dtype=bool)
+def _first(curve: Curve, there: Flags, known: Flags) -> Timing:
+    """Place the first readings that are there; those that are not known say nothing."""
+    known &= curve.tokens > 0
+    tokens, hits = curve.tokens[known], there[known]
     for i in range(len(hits) - IN_A_ROW + 1):
         if hits[i : i + IN_A_ROW].all():
             if not i:

@@ -55,9 +55,10 @@ def causal(
         UserError: A run cannot be used, or none has a candidate.
     """
     out, seeds = Path(out), []
-    for path in runs:
-        run = Run.open(path)
-        chosen = choose(run, roles)
+    opened = [Run.open(path) for path in runs]
+    _refuse_one_seed_twice(opened)
+    for run in opened:
+        path, chosen = run.path, choose(run, roles)
         if chosen is None:
             say(f"{path}: no head had the role {' or '.join(roles)}; left out")
             continue
@@ -76,6 +77,22 @@ def causal(
     write_json(out / "causal.json", plain(result))
     found: dict[str, Any] = plain(result)
     return found
+
+
+def _refuse_one_seed_twice(runs: Sequence[Run]) -> None:
+    """Refuse runs of one seed: they would count as independent evidence, in the same folders."""
+    known: dict[Any, Path] = {}
+    for run in runs:
+        seed = run.manifest.recipe.get("seed")
+        if seed is not None and seed in known:
+            raise UserError(
+                f"has the seed of {known[seed].name}",
+                where=run.path,
+                got=seed,
+                expected="one run for each seed",
+                fix="leave one out",
+            )
+        known[seed] = run.path
 
 
 PAIRS = (("untouched", "candidate"), ("untouched", "control"), ("control", "candidate"))
@@ -126,7 +143,7 @@ def _before(run: Run, metric: str) -> int:
     came = off_chance(run.curves()[metric])
     if not came.at > 0:
         raise UserError(
-            f"{metric} did not leave chance here",
+            f"{metric} is not seen to leave chance here",
             where=run.path,
             fix="leave the run out, or say --from TOKENS",
         )

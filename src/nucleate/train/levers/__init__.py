@@ -10,6 +10,7 @@ from nucleate.train.levers.ablate import Ablate
 from nucleate.train.levers.base import Lever, Setting
 from nucleate.train.levers.batch import Batch
 from nucleate.train.levers.coarsen import Coarsen
+from nucleate.train.levers.cooccurrence import CoOccurrence
 from nucleate.train.levers.decay import Decay
 from nucleate.train.levers.depth import Depth
 from nucleate.train.levers.freeze import Freeze
@@ -24,6 +25,7 @@ AnyLever = Annotated[
     | Procedural
     | StoryMixture
     | Coarsen
+    | CoOccurrence
     | Depth
     | Sequence
     | Batch
@@ -39,6 +41,7 @@ __all__ = [
     "Ablate",
     "AnyLever",
     "Batch",
+    "CoOccurrence",
     "Coarsen",
     "Decay",
     "Depth",

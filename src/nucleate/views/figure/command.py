@@ -96,6 +96,13 @@ def _formats(chosen: Sequence[str], out: Path | None) -> list[str]:
             expected="a name that ends in .svg, .pdf or .png",
             fix="or say --svg, --pdf or --png",
         )
+    if chosen and suffix in FORMATS and suffix not in chosen:
+        raise UserError(
+            "the name says another format than was asked for",
+            where=out,
+            got=f".{suffix}",
+            expected=" or ".join(f".{kind}" for kind in chosen),
+        )
     return list(chosen) or [suffix or "svg"]
 
 

@@ -209,8 +209,9 @@ class Pages:
             found = sections.analysis_of(snapshot, judgement)
             return _drawn_panels(found, chosen, curves)
 
+        drawn = await asyncio.to_thread(draw)
         return HTMLResponse(
-            await asyncio.to_thread(draw),
+            drawn.encode("utf-8", "replace"),
             headers={
                 "x-next": str(start + PANELS if start + PANELS < len(members) else ""),
                 "x-total": str(len(members)),
@@ -332,7 +333,7 @@ def _comparison(found: Sequence[tuple[Snapshot, Judgement]]) -> dict[str, Any]:
         "changes": compared.changes_table(analyses),
         "settings": settings,
         "more_settings": more,
-        "methods": compared.methods(snapshots),
+        "one_method": compared.of_one_method(snapshots),
         "couples": couples,
         "pairs": pairs,
         "working": any(judgement.working for _, judgement in found),
@@ -357,4 +358,5 @@ async def _page(template: str, *, status_code: int = 200, **values: Any) -> Resp
     text = await asyncio.to_thread(
         environment.get_template(f"page/{template}.html.j2").render, **values
     )
-    return HTMLResponse(text, status_code=status_code)
+    # Texts of a run may hold halves of surrogate pairs, which no page can be written with.
+    return HTMLResponse(text.encode("utf-8", "replace"), status_code=status_code)

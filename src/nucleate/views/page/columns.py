@@ -69,18 +69,19 @@ def log_size(run: Path) -> int:
 def preview(run: Path) -> History:
     """Return what samples of a large log say: its beginning, its end and places between.
 
-    Places lie evenly over the logarithm of the position in the last segment and evenly over the
+    Places lie evenly over the logarithm of the position in the largest segment and evenly over the
     position, in turn, so that both axes are covered; a few tenths of a second for any size.
     """
     history = History()
     found = segments(run / LOG)
-    for segment, rank, path in found[:-1][
-        -3:
-    ]:  # where earlier attempts began; their end is superseded
-        for record in _records_at(path, (segment, rank), 0):
-            history.add(record)
-    for segment, rank, path in found[-1:]:
-        for offset in _offsets(path.stat().st_size):
+    sizes = [path.stat().st_size for _, _, path in found]
+    largest = max(range(len(found)), key=sizes.__getitem__, default=0)
+    for number, (segment, rank, path) in enumerate(found):
+        if number == largest:
+            offsets = _offsets(sizes[number])
+        else:  # where other attempts and ranks began, those of the end
+            offsets = [0] if number >= len(found) - 4 else []
+        for offset in offsets:
             for record in _records_at(path, (segment, rank), offset):
                 history.add(record)
     return history

@@ -35,7 +35,7 @@ LISTED = 40
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Final scores of one level in two methods, seed by seed.
+    """Scores of one level in two methods, seed by seed, as far as both runs have come.
 
     Attributes:
         level: The level's name.
@@ -132,6 +132,12 @@ def methods(snapshots: Sequence[Snapshot]) -> list[list[int]]:
     return list(groups.values())
 
 
+def of_one_method(snapshots: Sequence[Snapshot]) -> bool:
+    """Tell whether runs surely differ by nothing but seeds: all that decides them is recorded."""
+    whole = all("corpus" in each.manifest.recipe for each in snapshots)
+    return whole and len(methods(snapshots)) == 1
+
+
 def paired(
     snapshots: Sequence[Snapshot], analyses: Sequence[Analysis]
 ) -> tuple[list[tuple[str, int, int]], list[Pair]]:
@@ -152,9 +158,7 @@ def paired(
     couples = [(seed, first[seed], second[seed]) for seed in seeds]
     rows = []
     for level in sorted({level for each in analyses for level in each.primary}, key=level_rank):
-        differences = tuple(
-            _last_score(analyses[b], level) - _last_score(analyses[a], level) for _, a, b in couples
-        )
+        differences = tuple(_difference(analyses[a], analyses[b], level) for _, a, b in couples)
         known = [d for d in differences if math.isfinite(d)]
         if not known:
             continue
@@ -169,13 +173,21 @@ def _seed(snapshot: Snapshot) -> str:
     return ", ".join(f"{name} {seeds[name]}" for name in sorted(seeds))
 
 
-def _last_score(analysis: Analysis, level: Level) -> float:
-    metric = analysis.primary.get(level)
-    if metric is None:
+def _difference(first: Analysis, second: Analysis, level: Level) -> float:
+    """Return second minus first where the one that is behind has its last reading."""
+    if level not in first.primary or level not in second.primary:
         return math.nan
-    scores = level_score(analysis.curves[metric])
-    finite = scores[np.isfinite(scores)]
-    return float(finite[-1]) if finite.size else math.nan
+    curves = [each.curves[each.primary[level]] for each in (first, second)]
+    scores = [level_score(curve) for curve in curves]
+    known = [np.isfinite(score) for score in scores]
+    if not all(each.any() for each in known):
+        return math.nan
+    end = min(curve.tokens[each].max() for curve, each in zip(curves, known, strict=True))
+    last = [
+        score[each & (curve.tokens <= end)]
+        for curve, score, each in zip(curves, scores, known, strict=True)
+    ]
+    return float(last[1][-1] - last[0][-1]) if all(each.size for each in last) else math.nan
 
 
 def _scores(curve: Curve) -> Curve:

@@ -95,14 +95,14 @@ class Doors:
         name = host_name(header)
         if not name:
             return False
-        if name in LOOPBACK_NAMES or name in {each.lower() for each in self.names}:
-            return True
-        if is_loopback(self.host):
-            return False
+        own = f"[{self.host}]" if ":" in self.host else self.host
+        names = {each.lower() for each in (*LOOPBACK_NAMES, *self.names, own)}
+        if name in names or is_loopback(self.host):
+            return name in names
         try:
             return bool(ipaddress.ip_address(name.strip("[]")))
         except ValueError:
-            return name == self.host.lower()
+            return False
 
     def enter(self, token: str) -> str | None:
         """Return a new session for the right token, None for a wrong one."""

@@ -89,15 +89,19 @@ def _loss(snapshot: Snapshot) -> tuple[list[str], bool, bool]:
     losses = np.array(snapshot.losses, dtype=np.float64)
     gone = np.flatnonzero(~np.isfinite(losses))
     if gone.size:
+        last = gone[-1] == losses.size - 1
+        if last:  # since when without a break
+            gone = gone[np.flatnonzero(np.diff(gone, prepend=-2) > 1)[-1] :]
         step = snapshot.steps[int(gone[0])]
-        said = (
-            f"the loss is {losses[gone[0]]} from step {step.step} ({tokens(step.tokens)} tokens) on"
-        )
+        place = f"step {step.step} ({tokens(step.tokens)} tokens)"
+        said = f"the loss is {losses[gone[0]]} from {place} on"
+        if not last:
+            said = f"the loss was {losses[gone[0]]} at {place}, and came back"
         if gone[0] > 0:
             before = snapshot.steps[int(gone[0]) - 1]
             rate = f", learning rate {before.lr:.2e}" if before.lr else ""
             said += f"; just before it was {number(float(losses[gone[0] - 1]), 3)}{rate}"
-        return [said], bool(gone[-1] == losses.size - 1), False
+        return [said], bool(last), False
     if losses.size < 40:
         return [], False, False
     window = max(losses.size // 50, 5)

@@ -29,7 +29,7 @@ class Line:
 
 
 def last_lines(run: Path, most: int = 40, size: int = BYTES) -> list[Line]:
-    """Return the last records of a log, the newest first.
+    """Return the last records of a log, the newest first: of rank 0 before those of others.
 
     Args:
         run: The run folder.
@@ -37,7 +37,7 @@ def last_lines(run: Path, most: int = 40, size: int = BYTES) -> list[Line]:
         size: Bytes that are read from the end at most.
     """
     lines: list[Line] = []
-    for segment, rank, path in reversed(segments(run / LOG)):
+    for segment, rank, path in sorted(segments(run / LOG), key=lambda x: (-x.attempt, x.rank)):
         try:
             with path.open("rb") as file:
                 end = file.seek(0, 2)
@@ -78,6 +78,11 @@ def _text(kind: str, data: Mapping[str, Any]) -> str:
             value, error = number(data["value"]), number(data["se"])
             ends = f" ± {written(error, 3)}" if error == error else ""
             return f"{data['metric']} {written(value, 3)}{ends} {data['unit']}".strip()
+        if kind == "readings":
+            names, values = data["metric"], data["value"]
+            pairs = zip(names, values, strict=True)
+            told = ", ".join(f"{name} {written(number(value), 3)}" for name, value in pairs)
+            return f"{len(names)} readings: {told}"[:LONGEST]
         if kind == "event":
             return f"{data['kind']}: {data['text']}"[:LONGEST]
         if kind == "decision":

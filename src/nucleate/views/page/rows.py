@@ -91,7 +91,7 @@ class LogEnd:
     """What the last records of a log say.
 
     Attributes:
-        ended: The status of a final record; None when the last record is another.
+        ended: How the run ended, as its attempt recorded it; None when it did not.
         tokens: Where the run stands.
         loss: The last training loss; NaN when there is none, or when it was not finite.
         broken: Whether the last loss was not finite.
@@ -109,11 +109,11 @@ def log_end(run: Path, size: int = TAIL) -> LogEnd:
     """Return what the end of a log says; no more of it is decoded than is needed."""
     ended, place, loss = None, None, None
     lines, segment, written = _last_lines(run, size)
-    for count, line in enumerate(reversed(lines)):
+    for line in reversed(lines):
         record = decode(line, segment)
         if record is None:
             continue
-        if count == 0 and record.kind == "finish":
+        if ended is None and record.kind == "finish":
             ended = str(record.data.get("status"))
         at = record.data.get("at")
         if place is None and isinstance(at, Mapping):
@@ -137,20 +137,26 @@ def last_written(run: Path) -> float:
 
 
 def _last_lines(run: Path, size: int) -> tuple[list[bytes], int, float]:
-    """Return the last whole lines of a log, their segment, and when it was written."""
-    found = segments(run / LOG)
-    if not found:
-        return [], 0, 0.0
-    segment, _, path = max(found, key=lambda each: (each.attempt, -each.rank))
-    try:
-        with path.open("rb") as file:
-            end = file.seek(0, 2)
-            file.seek(max(0, end - size))
-            content = file.read(size)
-        written = path.stat().st_mtime
-    except OSError:
-        return [], segment, 0.0
-    return content.split(b"\n")[1 if end > size else 0 : -1], segment, written
+    """Return the last whole lines of a log, their segment, and when the log was written.
+
+    Attempts that only measured a run again say nothing of how it stands: they are passed over.
+    """
+    found = sorted(segments(run / LOG), key=lambda each: (-each.attempt, each.rank))
+    written = 0.0
+    for segment, _, path in found:
+        try:
+            with path.open("rb") as file:
+                begin = [decode(file.readline()[:-1], segment) for _ in range(2 if size else 0)]
+                end = file.seek(0, 2)
+                file.seek(max(0, end - size))
+                content = file.read(size)
+            written = max(written, path.stat().st_mtime)
+        except OSError:
+            continue
+        if any(record and record.data.get("backfill") for record in begin):
+            continue
+        return content.split(b"\n")[1 if end > size else 0 : -1], segment, written
+    return [], 0, written
 
 
 def tag_counts(rows: Sequence[RunRow], most: int = 24) -> list[tuple[str, int]]:

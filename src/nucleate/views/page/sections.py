@@ -206,14 +206,15 @@ def _render(name: str, values: dict[str, Any]) -> str:
     environment = _environment()
     if name == "heads" and values["heads"]:
         module = environment.get_template("heads.html.j2").module
-        return str(module.heads_section(values["heads"], values["found"].axis))  # type: ignore[attr-defined]
+        drawn = module.heads_section(values["heads"], values["found"].axis)  # type: ignore[attr-defined]
+        return str(drawn).encode("utf-8", "replace").decode()
     own = "report.html.j2" if name in FROM_REPORT else "page/parts.html.j2"
     template = environment.get_template(own)
     context = template.new_context({**values, **_macros()})
     drawn = "".join(template.blocks[name](context)).strip()
     if name == "verdicts" and values["unlisted"]:
         drawn += _render("unlisted", values)
-    return drawn
+    return drawn.encode("utf-8", "replace").decode()  # a name may hold half a surrogate pair
 
 
 def _macros() -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Shelf:
     def _walk(self, folder: Path, depth: int, found: list[Place]) -> None:
         if _is_run(folder):
             key = folder.relative_to(self.root).as_posix() if depth else folder.name
-            found.append(Place(key, folder))
+            found.append(Place(key.encode("utf-8", "backslashreplace").decode(), folder))
             return
         if depth == DEEPEST:
             return

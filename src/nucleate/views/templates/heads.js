@@ -80,8 +80,9 @@
 
     const drawCurve = (values, errors, caption, top, labels) => {
       const left = 40, right = 330, high = 74, bottom = top + high;
-      const begin = Math.log(data.at[0]), span = Math.log(data.at[last]) - begin;
-      const x = (t) => left + ((Math.log(t) - begin) / span) * (right - left);
+      const least = data.at.find((t) => t > 0) ?? 1; // a look before the first token stands there
+      const begin = Math.log(least), span = Math.log(Math.max(data.at[last], least)) - begin || 1;
+      const x = (t) => left + ((Math.log(Math.max(t, least)) - begin) / span) * (right - left);
       const series = values.map((look, t) => [look[state.head], errors[t][state.head] ?? 0]);
       const known = series.filter(([value]) => value !== null);
       const ends = known.flatMap(([value, error]) => [value - 1.96 * error, value + 1.96 * error]);

@@ -117,3 +117,25 @@ def test_what_trackers_keep_by_the_command(tmp_path, make):
     curve = Run.open(tmp_path / "run").curves()["loss"]
     assert curve.values == (5.0, 4.0, 3.0)
     assert [step.tokens for step in curve.steps] == [0, 64, 128]
+
+
+def test_no_reading_is_lost_between_tokens(tmp_path):
+    fine = table(tmp_path / "fine.csv", "tokens,acc", [(0.1, 0.5), (0.2, 0.6), (1.2, 0.9)])
+    with pytest.raises(UserError, match=r"fall on one token.*got 0\.2.*single tokens"):
+        import_book(read_book(fine), tmp_path / "run")
+    epochs = table(tmp_path / "epochs.csv", "epoch,acc", [(0.1, 0.5), (0.2, 0.6), (1.2, 0.9)])
+    with pytest.raises(UserError, match="larger --tokens-per-step"):
+        import_book(read_book(epochs), tmp_path / "run", tokens_per_step=2)
+    assert not (tmp_path / "run").exists()
+    import_book(read_book(epochs), tmp_path / "run", tokens_per_step=1000)
+    assert Run.open(tmp_path / "run").curves()["acc"].tokens.tolist() == [100, 200, 1200]
+
+
+@pytest.mark.parametrize("tokens", ["inf", "nan"])
+def test_tokens_of_a_step_are_a_number(tmp_path, tokens):
+    source = table(tmp_path / "curves.csv", "step,acc", [(1, 0.5), (3, 0.75)])
+    asked = ["import", str(source), "--out", str(tmp_path / "run"), "--tokens-per-step", tokens]
+    found = CliRunner().invoke(app, asked)
+    assert isinstance(found.exception, (UserError, SystemExit))
+    assert found.exit_code
+    assert not (tmp_path / "run").exists()

@@ -97,6 +97,21 @@ def test_classes_without_an_expert_show_no_specialization():
     assert tied.specialization > 0.2
 
 
+def test_what_a_class_adds_to_the_token():
+    """Tokens 0 and 1 decide the expert, or the class does; class and token agree in 3 of 4."""
+    tokens = np.tile([0, 0, 0, 0, 1, 1, 1, 1], 100)
+    classes = np.tile([0, 0, 0, 1, 1, 1, 1, 0], 100)
+    by_token, by_class = np.eye(2)[tokens], np.eye(2)[classes]
+    shared = math.log(2) + 0.75 * math.log(0.75) + 0.25 * math.log(0.25)
+    token = routing(by_token, 1, classes)
+    assert token.specialization + token.by_chance == pytest.approx(shared)
+    assert routing(by_token, 1, classes, given_N=tokens).specialization == pytest.approx(0)
+    both = routing(by_class, 1, classes, given_N=tokens)
+    assert both.specialization + both.by_chance == pytest.approx(math.log(2) - shared)
+    assert both.by_chance < 0.005
+    assert routing(by_class, 1, tokens, given_N=tokens).specialization == pytest.approx(0)
+
+
 def test_routers_of_a_mixtral():
     model = tiny("mixtral").train()
     with unchanged(model):

@@ -113,6 +113,15 @@ def test_routers_that_know_the_class_of_a_token():
     assert abs(none["routers.L0.class_specialization"].value) < 0.02
 
 
+def test_routers_that_know_the_level_only_through_the_token():
+    rows = np.tile(np.arange(12), (24, 1))
+    levels = np.where(rows % 2 == 0, "syntax", "")
+    found = readings("routers", _split_mixtral(), GeometryItems(rows, levels=levels))
+    assert found["routers.L0.level_specialization"].value == pytest.approx(math.log(2), abs=0.02)
+    assert found["routers.L0.level_beyond_token"].value == pytest.approx(0, abs=1e-9)
+    assert found["routers.L0.level_beyond_token"].chance == 0
+
+
 def test_a_router_that_knows_nothing():
     model = tiny("mixtral")
     with torch.no_grad():

@@ -7,7 +7,7 @@ from torch import nn
 
 from nucleate.core import DataError
 from nucleate.probes.landscape import critical_batch_of_loss, noise_scale, token_loss
-from nucleate.probes.landscape.noise import from_norms
+from nucleate.probes.landscape.noise import from_norms, over_rows
 from tests.unit.probes.landscape.models import small, unchanged
 
 SCALES = torch.tensor([1.0, 2.0, 0.5])
@@ -89,3 +89,29 @@ def test_too_few_rows_are_refused():
 def test_kaplans_critical_batch():
     """At a loss of 3 nats about 1.1 million tokens: 2.1e8 / 3^4.762."""
     assert critical_batch_of_loss(3.0) == pytest.approx(1.12e6, rel=0.01)
+
+
+def test_the_interval_counts_rows_that_are_used_again_once():
+    """24 rows, 16 of them at a time, 16 times: the true scale is 1 / .3² rows."""
+    rng, held, narrow = np.random.default_rng(0), 0, 0
+    for _ in range(100):
+        rows_RD = 0.3 + rng.standard_normal((24, 50))
+        drawn = [rows_RD[rng.permutation(24)[:16]] for _ in range(16)]
+        norms = [((x**2).sum(1).mean(), (x.mean(0) ** 2).sum()) for x in drawn]
+        found = from_norms(np.array(norms), 1, 16, resamples=200, rng=rng)
+        wide = over_rows(found, 24, 16)
+        assert wide.rows == found.rows
+        narrow += found.lo <= 1 / 0.09 <= found.hi
+        held += wide.lo <= 1 / 0.09 <= wide.hi
+    assert narrow < 50
+    assert held >= 88
+
+
+def test_all_rows_at_once_say_nothing_of_their_spread():
+    found = from_norms(
+        np.tile([[6.0, 2.0]], (8, 1)), 1, 16, resamples=50, rng=np.random.default_rng(0)
+    )
+    same = over_rows(found, 16, 16)
+    assert (same.lo, same.hi) == (0.0, np.inf)
+    plenty = over_rows(found, 16_000, 16)
+    assert plenty.hi == pytest.approx(found.hi)

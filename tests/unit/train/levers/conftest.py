@@ -35,6 +35,7 @@ LEVERS: dict[str, dict[str, Any]] = {
     "freeze": {"kind": "freeze"},
     "reinforce": {"kind": "reinforce"},
     "upcycle": {"kind": "upcycle"},
+    "cooccurrence": {"kind": "cooccurrence"},
     "ablate": {"kind": "ablate", "heads": ["L0H1", "L1H0"]},
 }
 

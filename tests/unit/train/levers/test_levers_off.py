@@ -20,6 +20,7 @@ NEUTRAL: dict[str, Any] = {
     "freeze": 0,
     "reinforce": 0,
     "upcycle": 1,
+    "cooccurrence": 0,
     "ablate": False,
 }
 
@@ -62,6 +63,7 @@ def test_a_lever_pulled_to_what_holds_anyway_changes_nothing(
         ("decay", 64),
         ("warm", 1),
         ("dense", 1),
+        ("cooccurrence", 0.05),
         ("ablate", True),
     ],
 )
@@ -84,6 +86,7 @@ def test_the_comparison_sees_every_lever(tmp_path: Path, plain: Any, lever: str,
         ("freeze", -1),
         ("reinforce", -0.1),
         ("upcycle", 0),
+        ("cooccurrence", -0.1),
         ("ablate", 1),
     ],
 )

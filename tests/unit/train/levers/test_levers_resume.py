@@ -12,7 +12,7 @@ from nucleate.store import Run
 from tests.unit.train.levers.conftest import STEPS, Pulls, end, go_on, loop_in, short
 
 DATA_DEPTH_LENGTH_DECAY: Pulls = {
-    0: [("depth", 1), ("sequence", 8), ("warm", 1.0)],
+    0: [("cooccurrence", 0.05), ("depth", 1), ("sequence", 8), ("warm", 1.0)],
     8: [("warm", 0.25), ("dense", 0.5)],
     15: [("depth", 2)],
     16: [("sequence", 16), ("warm", 0)],

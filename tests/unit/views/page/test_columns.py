@@ -9,6 +9,7 @@ from nucleate.core import Reading, Step
 from nucleate.store import Manifest, Run, RunWriter
 from nucleate.views.page import columns
 from nucleate.views.page.columns import ColumnReader, log_size, preview
+from nucleate.views.page.logtail import last_lines
 from tests.unit.views.page.made import at, small_run
 
 
@@ -117,3 +118,17 @@ def test_the_first_step_may_lie_at_zero_tokens(tmp_path):
     reader = ColumnReader(path)
     reader.advance(60.0)
     same_curves(Run.open(path), reader)
+
+
+def test_a_preview_is_of_the_segment_that_says_most(tmp_path):
+    """Neither a rank that wrote little nor an attempt that measured again stands for the run."""
+    path = small_run(tmp_path / "ranks", steps=2000, end=None)
+    with RunWriter.resume(path, at(2000)), RunWriter.join(path, 1) as one:
+        one.readings(at(2000), [Reading("other.nats", 1.0)])
+    with RunWriter.backfill(path) as writer:
+        writer.readings(at(5), [Reading("late.nats", 1.0)])
+    history = preview(path)
+    assert history.last == at(2000)
+    assert len(history.readings.curve("agreement.attractor.accuracy").steps) > 100
+    assert {"other.nats", "late.nats"} <= set(history.readings.metrics())
+    assert [line.kind for line in last_lines(path, most=3)] == ["readings", "start", "start"]

@@ -77,3 +77,28 @@ def test_changes_tell_not_judged_from_not_sharp(two_methods):
 def test_runs_without_losses_have_no_loss_overlay(tmp_path):
     snapshots, _ = opened(small_run(tmp_path / "a", steps=1, loss=math.nan))
     assert compared.loss_overlay(snapshots, ["a"]) == ""
+
+
+def test_only_recipes_tell_that_nothing_but_seeds_differs(tmp_path):
+    """What a training loop of one's own was set to is not known: nothing is said of it."""
+    runs = {}
+    for kind, recipe in (("trained", {"corpus": {"kind": "text"}}), ("watched", {"watched": "A"})):
+        paths = [
+            small_run(tmp_path / f"{kind}{seed}", recipe={**recipe, "seed": seed}, seed=seed)
+            for seed in range(2)
+        ]
+        runs[kind] = opened(*paths)[0]
+    assert compared.of_one_method(runs["trained"])
+    assert not compared.of_one_method(runs["watched"])
+    assert not compared.of_one_method([runs["trained"][0], runs["watched"][0]])
+
+
+def test_a_run_that_has_come_further_is_compared_where_the_other_stands(tmp_path):
+    """The base jumps at step 15 and has come to 30; the other has seen ten steps."""
+    paths = [
+        small_run(tmp_path / name, steps=steps, recipe={"optimizer": {"kind": name}})
+        for name, steps in (("base", 30), ("new", 10))
+    ]
+    _, (pair,) = compared.paired(*opened(*paths))
+    assert pair.differences == (0.0,)
+    assert (pair.up, pair.down) == (0, 0)

@@ -80,3 +80,10 @@ def test_a_made_token_opens_once_and_a_given_one_again():
     given = Doors(given="z" * 16)
     assert given.enter("z" * 16) != given.enter("z" * 16)
     assert given.enter("ü" * 16) is None
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "::1", "localhost", "127.0.0.1"])
+def test_the_printed_address_is_answered(host):
+    shown = f"[{host}]" if ":" in host else host
+    assert Doors(host).answers_to(f"{shown}:7860")
+    assert not Doors(host).answers_to("127.0.0.3:7860")

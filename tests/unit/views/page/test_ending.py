@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from nucleate.core import Event
-from nucleate.store import Run, RunWriter
+from nucleate.core import Event, Step
+from nucleate.store import Manifest, Run, RunWriter
 from nucleate.views.page.ending import ago, ending
 from nucleate.views.page.snapshot import snapshot_of
 from tests.unit.views.page.made import at, small_run
@@ -94,3 +94,20 @@ def test_a_loss_that_rose_far_is_told(tmp_path):
 )
 def test_how_long_ago(elapsed, said):
     assert ago(elapsed) == said
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ((4,), "the loss was nan at step 5 (5k tokens), and came back; just before it was 1.000"),
+        ((1, 8, 9), "the loss is nan from step 9 (9k tokens) on; just before it was 1.000"),
+    ],
+)
+def test_a_loss_that_came_back_is_not_gone(tmp_path, bad, said):
+    with RunWriter.create(tmp_path / "a", Manifest("a")) as writer:
+        for i in range(10):
+            writer.loss(Step(i + 1, 1000 * (i + 1)), math.nan if i in bad else 1.0, 1.0)
+        writer.finish("finished", at(10))
+    found = end_of(tmp_path / "a")
+    assert found.because[0] == said
+    assert (found.state == "failed") is (9 in bad)

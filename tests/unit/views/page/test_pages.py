@@ -213,3 +213,20 @@ def test_a_process_that_was_killed_is_started_again(tmp_path, browse):
 def test_an_unknown_run_is_not_there(inside):
     assert inside.get("/run/none").status_code == 404
     assert inside.get("/assets/none.js").status_code == 404
+
+
+def test_names_that_are_no_text_are_shown_and_lead_on(tmp_path, browse):
+    """A folder of another encoding, and half a surrogate pair in a metric and an event."""
+    try:
+        (tmp_path / "bad\udcff").mkdir()
+    except OSError:
+        pytest.skip("this file system has no such names")
+    half = "half\udcff.accuracy"
+    small_run(tmp_path / "bad\udcff" / "run", metric=half, text="said \udcff", end=None)
+    browser = browse(tmp_path)
+    page = browser.get("/")
+    assert page.status_code == 200
+    (address,) = re.findall(r'class="open" href="([^"]+)"', page.text)
+    assert browser.get(address).status_code == 200
+    assert browser.get(address.replace("/run/", "/curves/")).status_code == 200
+    assert browser.get(address.replace("/run/", "/live/")).status_code == 200

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+from nucleate.core import Event, Reading
 from nucleate.store import RunWriter
 from nucleate.views.page.logtail import last_lines
 from nucleate.views.page.notes import read_notes, tags_of
@@ -105,3 +106,27 @@ def test_lines_of_a_strange_log_are_left_out(tmp_path):
     lines = last_lines(path)
     assert lines[0].kind == "finish"
     assert max(len(line.text) for line in lines) == 400
+
+
+def test_a_finished_run_that_is_measured_again_stays_finished(tmp_path):
+    path = small_run(tmp_path / "again")
+    with RunWriter.backfill(path) as writer:
+        writer.readings(at(3), [Reading("late.accuracy", 0.5)])
+        assert row_of(path).state == "finished"
+    row = row_of(path)
+    assert (row.state, row.tokens, row.loss) == ("finished", 30_000, 1.5)
+
+
+def test_what_stands_after_the_end_does_not_undo_it(tmp_path):
+    path = small_run(tmp_path / "gap", end=None)
+    with RunWriter.resume(path, at(30)) as writer:
+        writer.finish("finished", at(30))
+        writer.event(Event(at(30), "not recorded", "1 writes failed before this point"))
+    assert row_of(path).state == "finished"
+
+
+def test_readings_taken_together_are_told_in_words(tmp_path):
+    path = small_run(tmp_path / "a", end=None)
+    with RunWriter.resume(path, at(30)) as writer:
+        writer.readings(at(31), [Reading("a.accuracy", 0.5), Reading("b.nats", math.nan)])
+    assert last_lines(path, most=1)[0].text == "2 readings: a.accuracy .500, b.nats –"

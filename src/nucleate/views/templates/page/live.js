@@ -62,10 +62,11 @@ const take = (answer) => {
 export const follow = () => {
   const address = document.body.dataset.live;
   if (!address) return;
-  let wait = SOON, timer = 0;
+  let wait = SOON, timer = 0, asking = false;
   const later = () => { timer = window.setTimeout(ask, wait); };
   const ask = async () => {
-    if (document.hidden) return; // asked again when somebody looks
+    if (document.hidden || asking) return; // asked again when somebody looks, and one at a time
+    asking = true;
     try {
       const query = new URLSearchParams({ since: document.body.dataset.version, have: have() });
       const answer = await fetch(address + "?" + query, { cache: "no-store" });
@@ -87,6 +88,7 @@ export const follow = () => {
         "The page has lost its server. What you see is the last it said.";
       wait = Math.min(wait * 2, LATER);
     }
+    asking = false;
     later();
   };
   document.addEventListener("visibilitychange", () => {
