@@ -109,17 +109,32 @@ def head_weights(model: Any, layer: int, *, fold: bool = True) -> HeadWeights:
     _, heads, width = head_shape(model)
     if model.config.model_type == "gpt2":
         q, k, v = parts.attention.c_attn.weight.unflatten(1, (3, heads, width)).permute(1, 2, 0, 3)
-        o = parts.out.weight.unflatten(0, (heads, width))
+    elif model.config.model_type == "gpt_neox":
+        packed = parts.attention.query_key_value.weight.unflatten(0, (heads, 3, width))
+        q, k, v = packed.permute(1, 0, 3, 2)
     else:
-        if model.config.model_type == "gpt_neox":
-            packed = parts.attention.query_key_value.weight.unflatten(0, (heads, 3, width))
-            q, k, v = packed.permute(1, 0, 3, 2)
-        else:
-            q, k, v = _separate(parts.attention, heads, width)
-        o = parts.out.weight.unflatten(1, (heads, width)).permute(1, 2, 0)
+        q, k, v = _separate(parts.attention, heads, width)
+    o = _output(model, parts.out)
     if fold:
         q, k, v = (fold_norm(parts.norm, weight) for weight in (q, k, v))
     return HeadWeights(*(weight.detach() for weight in (q, k, v, o)))  # views would want gradients
+
+
+@torch.no_grad()
+def output_weights(model: Any, layer: int) -> torch.Tensor:
+    """Return ``o_HKD`` of `head_weights` alone: a view, nothing is copied or folded."""
+    return _output(model, attention_parts(model)[layer].out).detach()
+
+
+def _output(model: Any, out: nn.Module) -> torch.Tensor:
+    _, heads, width = head_shape(model)
+    weight: Any = out.weight
+    if model.config.model_type == "gpt2":
+        weight = weight.unflatten(0, (heads, width))
+    else:
+        weight = weight.unflatten(1, (heads, width)).permute(1, 2, 0)
+    found: torch.Tensor = weight
+    return found
 
 
 def _separate(attention: Any, heads: int, width: int) -> tuple[torch.Tensor, ...]:

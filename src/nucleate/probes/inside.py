@@ -16,6 +16,9 @@ from nucleate.probes.registry import Probe, get_probe
 GEOMETRY = ("geometry", "lens", "routers")
 LANDSCAPE = ("llc", "hessian", "noise_scale")
 
+LENS_POINTS = 128
+"""Positions that the lens reads of all rows: each costs the output head once for every layer."""
+
 LIGHT = SGLD(
     step_size=1e-5, nbeta=300, localization=3000, chains=2, draws=100, burn_in=100, batch_size=8
 )
@@ -38,12 +41,13 @@ def inside_parts(
         levels: Level that decides the word after each position, shape ``(R, T)``; likewise.
     """
     parts: list[tuple[Probe, Any]] = []
+    streams = GeometryItems(rows, lens_points=LENS_POINTS)
     for name in dict.fromkeys(names):
-        # Items of its own for each: what probes cost is summed over different items.
-        items: Any = (
-            GeometryItems(rows, classes=classes, levels=levels)
-            if name in GEOMETRY
-            else LandscapeItems(rows, LIGHT)
-        )
+        # What probes cost is summed over different items: one pass serves geometry and lens.
+        items: Any = streams
+        if name == "routers":
+            items = GeometryItems(rows, classes=classes, levels=levels)
+        elif name in LANDSCAPE:
+            items = LandscapeItems(rows, LIGHT)
         parts.append((get_probe(name), items))
     return tuple(parts)

@@ -1,6 +1,12 @@
 """Geometry probes: what shape the representations of a model have, layer by layer."""
 
-from nucleate.probes.geometry.cka import biased_cka, cka, cka_matrix, samples_per_dimension
+from nucleate.probes.geometry.cka import (
+    batched_cka,
+    biased_cka,
+    cka,
+    cka_matrix,
+    samples_per_dimension,
+)
 from nucleate.probes.geometry.coordination import (
     LayerSimilarity,
     OnsetDispersion,
@@ -9,7 +15,7 @@ from nucleate.probes.geometry.coordination import (
     onset_dispersion,
 )
 from nucleate.probes.geometry.dimension import IntrinsicDimension, two_nn
-from nucleate.probes.geometry.lens import Lens, logit_lens
+from nucleate.probes.geometry.lens import Lens, lens_of_streams, logit_lens
 from nucleate.probes.geometry.moe import Routing, router_logits, routing
 from nucleate.probes.geometry.probing import Probing, control_labels, selectivity
 from nucleate.probes.geometry.rank import PowerLaw, alpha_req, effective_rank, rankme
@@ -19,6 +25,7 @@ from nucleate.probes.geometry.rotation import (
     direction_similarity,
     subspace_similarity,
 )
+from nucleate.probes.geometry.spectra import Spectra, spectra
 from nucleate.probes.geometry.streams import residual_streams
 
 __all__ = [
@@ -29,8 +36,10 @@ __all__ = [
     "PowerLaw",
     "Probing",
     "Routing",
+    "Spectra",
     "Turned",
     "alpha_req",
+    "batched_cka",
     "biased_cka",
     "cka",
     "cka_matrix",
@@ -40,6 +49,7 @@ __all__ = [
     "effective_rank",
     "layer_lags",
     "layer_similarity",
+    "lens_of_streams",
     "logit_lens",
     "onset_dispersion",
     "rankme",
@@ -48,6 +58,7 @@ __all__ = [
     "routing",
     "samples_per_dimension",
     "selectivity",
+    "spectra",
     "subspace_similarity",
     "two_nn",
 ]

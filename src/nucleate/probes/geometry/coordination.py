@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nucleate.detect.runs import cross_lag
-from nucleate.probes.geometry.cka import cka_matrix, samples_per_dimension
+from nucleate.probes.geometry.cka import batched_cka, cka_matrix, samples_per_dimension
 
 # Suffixes: L layers, S checkpoints, N samples, D dimensions.
 
@@ -63,14 +63,15 @@ def onset_dispersion(tokens_S: ArrayLike, values_LS: ArrayLike) -> OnsetDispersi
     return OnsetDispersion(spread, tuple(onsets), len(there))
 
 
-def layer_similarity(layers_LND: ArrayLike) -> LayerSimilarity:
+def layer_similarity(layers_LND: ArrayLike, *, batch: int = 0) -> LayerSimilarity:
     """Return the mean similarity between layers at one checkpoint.
 
     Args:
         layers_LND: Residual streams, shape ``(L, N, D)``, at least 2 layers.
+        batch: Samples of a batch (`batched_cka`); 0 compares all with all (`cka_matrix`).
     """
-    layers = np.asarray(layers_LND, dtype=np.float64)
-    matrix = cka_matrix(layers)
+    layers = np.asarray(layers_LND)
+    matrix = batched_cka(layers, batch=batch) if batch else cka_matrix(layers)
     above = matrix[np.triu_indices(len(matrix), 1)]
     return LayerSimilarity(
         float(above.mean()), float(np.diag(matrix, 1).mean()), samples_per_dimension(layers[0])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nucleate.core import DataError
 
-# Suffixes: N points, D dimensions, B points of one block.
+# Suffixes: N points, D dimensions, B points of one block, 2 nearest neighbours.
 
 Array = NDArray[np.float64]
 
@@ -26,7 +27,8 @@ class IntrinsicDimension:
         dimension: Of all points.
         by_size: Pairs of a number of points and the mean dimension of subsamples of that size, the
             largest first; a value that depends much on the size is none of the manifold's.
-        points: Distinct points.
+        points: Distinct points, all of which may be neighbours.
+        queries: Points whose neighbours were looked for.
         duplicates: Points left out because an equal one was there.
     """
 
@@ -34,50 +36,85 @@ class IntrinsicDimension:
     by_size: tuple[tuple[int, float], ...]
     points: int
     duplicates: int
+    queries: int
 
 
 def two_nn(
-    x_ND: ArrayLike, *, halvings: int = 3, repeats: int = 4, seed: int = 0
+    x_ND: ArrayLike,
+    *,
+    halvings: int = 3,
+    repeats: int = 4,
+    queries: int | None = None,
+    seed: int = 0,
 ) -> IntrinsicDimension:
     """Estimate intrinsic dimension by TwoNN, of all points and again of ever smaller subsamples.
 
     With ``μ = r2 / r1``, the dimension is the slope of ``−ln(1 − F(μ))`` on ``ln μ`` through the
     origin, without the largest 10 % of ratios.
 
+    `queries` leaves the cloud as dense as it is, so that the answer does not move as it does with
+    fewer points; it only becomes noisier, by about ``d √(1/queries − 1/N)``.
+
     Args:
         x_ND: Points, shape ``(N, D)``.
         halvings: How often to halve the number of points.
         repeats: Subsamples of each size.
-        seed: Of the subsamples.
+        queries: How many points, drawn by `seed`, to find the neighbours of (among all points);
+            all if left out or too many.
+        seed: Of the subsamples and of the queries.
 
     Raises:
         DataError: Fewer than 20 distinct points.
 
     Source: Facco et al. 2017 (doi:10.1038/s41598-017-11873-y).
     """
-    given = np.asarray(x_ND, dtype=np.float64)
-    points = np.unique(given, axis=0)
+    given = np.asarray(x_ND)
+    if given.dtype != np.float32:
+        given = given.astype(np.float64)
+    points = _distinct(given)
     if len(points) < _FEW or not np.isfinite(points).all():
         raise DataError(
             "too few distinct points for a dimension", got=len(points), expected=f"≥ {_FEW}, finite"
         )
     rng = np.random.default_rng(seed)
-    whole = _dimension(points)
+    asked = rng.permutation(len(points))[:queries] if queries else np.arange(len(points))
+    whole = _dimension(points, asked)
     by_size = [(len(points), whole)]
     for halving in range(1, halvings + 1):
         size = len(points) >> halving
         if size < _FEW:
             break
         chosen = (rng.choice(len(points), size, replace=False) for _ in range(repeats))
-        by_size.append((size, float(np.mean([_dimension(points[rows]) for rows in chosen]))))
-    return IntrinsicDimension(whole, tuple(by_size), len(points), len(given) - len(points))
+        each = [_dimension(points[rows], np.arange(size)) for rows in chosen]
+        by_size.append((size, float(np.mean(each))))
+    return IntrinsicDimension(
+        whole, tuple(by_size), len(points), len(given) - len(points), len(asked)
+    )
 
 
-_FEW, _BLOCK, _NEAR = 20, 512, 6
+_FEW, _BLOCK = 20, 512
 
 
-def _dimension(points_ND: Array) -> float:
-    ratios = np.sort(_ratios(points_ND))
+def _distinct(points_ND: NDArray[Any]) -> NDArray[Any]:
+    """Return points without those that equal an earlier one.
+
+    Points that differ in their first coordinate are told apart by that alone.
+    """
+    _, group, counts = np.unique(points_ND[:, 0], return_inverse=True, return_counts=True)
+    keep = counts[group] == 1
+    if keep.all():
+        return points_ND
+    seen: set[bytes] = set()
+    for row in np.flatnonzero(~keep):
+        key = (points_ND[row] + 0).tobytes()  # -0 is 0
+        keep[row] = key not in seen
+        seen.add(key)
+    found: NDArray[Any] = points_ND[keep]
+    return found
+
+
+def _dimension(points_ND: NDArray[Any], asked_Q: NDArray[np.int64]) -> float:
+    ratios = np.sort(_ratios(points_ND, asked_Q))
     kept = int(len(ratios) * (1 - DROPPED))
     share = np.arange(1, kept + 1) / len(ratios)
     x, y = np.log(ratios[:kept]), -np.log1p(-share)
@@ -85,21 +122,42 @@ def _dimension(points_ND: Array) -> float:
     return float(x @ y) / below if below > 0 else math.nan
 
 
-def _ratios(points_ND: Array) -> Array:
-    """Return r2 / r1 of every point.
+def _ratios(points_ND: NDArray[Any], asked_Q: NDArray[np.int64]) -> Array:
+    """Return r2 / r1 of some points.
 
-    A matrix product finds a few near points; distances to those are then computed exactly.
+    A product in float32 finds the two nearest; distances to those are then computed exactly.
+    Where the product cannot tell near points from each other (its error, about 1e-7 of the mean
+    square, is not small against their distance) float64 finds them.
     """
-    centred = points_ND - points_ND.mean(0)
-    squares_N = (centred**2).sum(1)
-    out = np.empty(len(points_ND))
-    for start in range(0, len(points_ND), _BLOCK):
-        own_BD = centred[start : start + _BLOCK]
-        rows = np.arange(len(own_BD))
-        far_BN = squares_N - 2 * own_BD @ centred.T  # less what is the same for a whole row
-        far_BN[rows, start + rows] = np.inf
-        near_BK = np.argpartition(far_BN, _NEAR, axis=1)[:, :_NEAR]
-        exact_BK = ((own_BD[:, None] - centred[near_BK]) ** 2).sum(-1)
-        nearest = np.sqrt(np.partition(exact_BK, 1, axis=1)[:, :2])
-        out[start : start + _BLOCK] = nearest[:, 1] / nearest[:, 0]
+    mean = points_ND.mean(0, dtype=np.float64)
+    single = (points_ND - mean.astype(points_ND.dtype)).astype(np.float32, copy=False)
+    out = np.empty(len(asked_Q))
+    for start in range(0, len(asked_Q), _BLOCK):
+        asked_B = asked_Q[start : start + _BLOCK]
+        square_B2 = _nearest(points_ND, single, asked_B)
+        doubtful = square_B2[:, 0] < _SINGLE * (single[asked_B] ** 2).sum(1)
+        if doubtful.any():
+            double = points_ND - mean
+            square_B2[doubtful] = _nearest(points_ND, double, asked_B[doubtful])
+        out[start : start + _BLOCK] = np.sqrt(square_B2[:, 1] / square_B2[:, 0])
     return out
+
+
+_SINGLE = 1e-3
+"""Squared distance, as a share of the squared norm, below which float64 finds neighbours."""
+
+
+def _nearest(points_ND: NDArray[Any], looked: NDArray[Any], asked_B: NDArray[np.int64]) -> Array:
+    """Return exact squared distances to the two points that are nearest in `looked`, in order."""
+    rows = np.arange(len(asked_B))
+    squares_N = np.einsum("nd,nd->n", looked, looked)
+    far_BN = (-2 * looked[asked_B]) @ looked.T
+    far_BN += squares_N  # less what is the same for a whole row
+    far_BN[rows, asked_B] = np.inf
+    near_B2 = np.empty((len(asked_B), 2), dtype=np.int64)
+    for place in range(2):
+        near_B2[:, place] = far_BN.argmin(1)
+        far_BN[rows, near_B2[:, place]] = np.inf
+    away_B2D = points_ND[asked_B].astype(np.float64)[:, None] - points_ND[near_B2]
+    exact_B2 = np.einsum("bkd,bkd->bk", away_B2D, away_B2D)
+    return np.sort(exact_B2, axis=1)

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from nucleate.core import CheckpointError
+from nucleate.probes.geometry.streams import residual_streams
 from nucleate.probes.rest import at_rest
 
 # Suffixes: L layers, N positions, D width, V vocabulary.
@@ -41,12 +42,21 @@ class Lens:
         return self.depth / (len(self.kl_L) - 1)
 
 
-def logit_lens(model: Any, ids_BT: torch.Tensor, *, share: float = 0.1, block: int = 1024) -> Lens:
+def logit_lens(
+    model: Any,
+    ids_BT: torch.Tensor,
+    chosen_BT: torch.Tensor | None = None,
+    *,
+    share: float = 0.1,
+    block: int = 1024,
+) -> Lens:
     """Read every layer through the final norm and the output head of the same checkpoint.
 
     Args:
         model: A causal `transformers` model; it is left as it was.
         ids_BT: Token ids, shape ``(B, T)``, without padding.
+        chosen_BT: Which positions to read, boolean, same shape; all if left out. A row's value is
+            the mean over its own; rows without any do not count.
         share: See `Lens.depth`.
         block: Positions whose logits are held at a time.
 
@@ -56,18 +66,40 @@ def logit_lens(model: Any, ids_BT: torch.Tensor, *, share: float = 0.1, block: i
     Source: nostalgebraist 2020, "interpreting GPT: the logit lens"; direction of the divergence as
     in Belrose et al. 2023 (arXiv:2303.08112).
     """
+    _final_norm(model)
+    if chosen_BT is None:
+        chosen_BT = torch.ones_like(ids_BT, dtype=torch.bool)
+    states_LND = residual_streams(model, ids_BT, chosen_BT)
+    row_N = chosen_BT.nonzero()[:, 0]
+    return lens_of_streams(model, torch.from_numpy(states_LND), row_N, share=share, block=block)
+
+
+@torch.no_grad()
+def lens_of_streams(
+    model: Any,
+    states_LND: torch.Tensor,
+    row_N: torch.Tensor,
+    *,
+    share: float = 0.1,
+    block: int = 1024,
+) -> Lens:
+    """Return `logit_lens` of residual streams that a pass has already read.
+
+    Args:
+        model: The model they are of.
+        states_LND: As `residual_streams` returns them: the last has passed the final norm.
+        row_N: Row of each position.
+        share: See `Lens.depth`.
+        block: Positions whose logits are held at a time.
+    """
     norm, head = _final_norm(model), model.get_output_embeddings()
     with at_rest(model), torch.no_grad():
-        device = next(model.parameters()).device
-        states = model.base_model(
-            input_ids=ids_BT.to(device), output_hidden_states=True, use_cache=False
-        ).hidden_states
-        final_ND, kl_LB = states[-1].flatten(0, 1), []
-        for state_BTD in states[:-1]:
-            kl_N = _divergence(final_ND, state_BTD.flatten(0, 1), norm, head, block)
-            kl_LB.append(kl_N.view(ids_BT.shape).mean(1).cpu().numpy())
-    kl_LB.append(np.zeros(len(ids_BT)))
-    return summary(np.array(kl_LB, dtype=np.float64), share)
+        states_LND = states_LND.to(head.weight)
+        kl_LN = _divergences(states_LND, norm, head, block).double().cpu()
+    _, own_N, of_B = torch.unique(row_N, return_inverse=True, return_counts=True)
+    sums_LB = torch.zeros(len(kl_LN), len(of_B), dtype=torch.double).index_add_(1, own_N, kl_LN)
+    kl_LB = torch.cat([sums_LB / of_B, torch.zeros(1, len(of_B), dtype=torch.double)])
+    return summary(kl_LB.numpy(), share)
 
 
 def summary(kl_LB: Array, share: float) -> Lens:
@@ -78,17 +110,20 @@ def summary(kl_LB: Array, share: float) -> Lens:
     return Lens(kl_L, se_L, float(below[0]) if len(below) else math.nan, share)
 
 
-def _divergence(
-    final_ND: torch.Tensor, state_ND: torch.Tensor, norm: Any, head: Any, block: int
-) -> torch.Tensor:
+def _divergences(states_LND: torch.Tensor, norm: Any, head: Any, block: int) -> torch.Tensor:
+    """Return ``KL(final ‖ layer)`` of all layers but the last at every position."""
     parts = []
-    for final, state in zip(
-        torch.split(final_ND, block), torch.split(state_ND, block), strict=True
-    ):
-        log_p = torch.log_softmax(head(final).float(), -1)
-        log_q = torch.log_softmax(head(norm(state)).float(), -1)
-        parts.append((log_p.exp() * (log_p - log_q)).sum(-1))
-    return torch.cat(parts)
+    for state_LND in torch.split(states_LND, block, dim=1):
+        log_p_NV = torch.log_softmax(head(state_LND[-1]).float(), -1)
+        p_NV = log_p_NV.exp()
+        own_N = (p_NV * log_p_NV).sum(-1)
+        found = []
+        for state_ND in state_LND[:-1]:
+            logits_NV = head(norm(state_ND)).float()
+            cross_N = torch.einsum("nv,nv->n", p_NV, logits_NV)
+            found.append(own_N - cross_N + torch.logsumexp(logits_NV, -1))
+        parts.append(torch.stack(found))
+    return torch.cat(parts, 1)
 
 
 def _final_norm(model: Any) -> Any:

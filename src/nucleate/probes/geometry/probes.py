@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from copy import copy
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,12 +15,17 @@ from numpy.typing import NDArray
 from nucleate.core import DataError, Level, Reading
 from nucleate.probes.geometry.coordination import layer_similarity
 from nucleate.probes.geometry.dimension import two_nn
-from nucleate.probes.geometry.lens import logit_lens
+from nucleate.probes.geometry.lens import lens_of_streams
 from nucleate.probes.geometry.moe import router_logits, routing
-from nucleate.probes.geometry.rank import alpha_req, effective_rank, rankme
+from nucleate.probes.geometry.rank import exp_entropy, power_law
+from nucleate.probes.geometry.spectra import spectra
 from nucleate.probes.geometry.streams import residual_streams
+from nucleate.probes.mechanism.items import HeadItems
+from nucleate.probes.mechanism.scores import shared_reading
 from nucleate.probes.registry import probe
 from nucleate.probes.view import ModelView
+
+Flags = NDArray[np.bool_]
 
 
 class GeometryItems:
@@ -28,11 +35,22 @@ class GeometryItems:
         rows: Token ids, shape ``(R, T)``.
         points: Positions whose streams are compared, evenly chosen by `seed`; at most all.
         ranks: First and last rank of the power law of eigenvalues.
-        seed: Of the choice.
+        queries: Points whose neighbours the intrinsic dimension looks for (among all points),
+            chosen by `seed`; all if None.
+        batch: Points of a batch of CKA (`batched_cka`); 0 for one batch of all.
+        lens_points: Positions that the lens reads, as many of each row as this allows (at least
+            one), chosen by `seed`; all if None.
+        seed: Of the choices.
         classes: Class of each token id (part of speech, role in a story …), for routers; ids that
             are missing are a class of their own.
         levels: Level that decides the word after each position (empty where none does), shape
             ``(R, T)``, for routers.
+        real: Which positions are no padding, shape ``(R, T)``; all if left out.
+
+    Attributes:
+        chosen: Positions of the points, shape ``(R, T)``; `read` those of the lens, `kept` both.
+        heads: Rows that heads are read on by the same pass (`together`); None for a pass of
+            its own.
 
     Raises:
         DataError: There is no row.
@@ -44,47 +62,94 @@ class GeometryItems:
         *,
         points: int = 2048,
         ranks: tuple[int, int] = (4, 32),
+        queries: int | None = 256,
+        batch: int = 128,
+        lens_points: int | None = None,
         seed: int = 0,
         classes: Mapping[int, str] | None = None,
+        real: NDArray[np.bool_] | None = None,
         levels: NDArray[np.str_] | None = None,
     ) -> None:
         if rows.ndim != 2 or not rows.size:
             raise DataError("no rows to represent", got=rows.shape, expected="(R, T)")
         self.rows, self.ranks = torch.from_numpy(rows), ranks
+        self.queries, self.batch = queries, batch
+        self.heads: HeadItems | None = None
         self.levels_N = None if levels is None else levels.flatten()
         self.classes_N: list[str] | None = None
         if classes is not None:
             self.classes_N = [classes.get(token, "") for token in rows.flatten().tolist()]
-        chosen = np.random.default_rng(seed).permutation(rows.size)[:points]
-        self.chosen = torch.zeros(rows.size, dtype=torch.bool)
-        self.chosen[torch.from_numpy(chosen)] = True
-        self.chosen = self.chosen.view(rows.shape)
+        there = np.ones(rows.shape, dtype=bool) if real is None else real
+        rng = np.random.default_rng(seed)
+        self.chosen = torch.from_numpy(_chosen(there, points, rng))
+        self.read = torch.from_numpy(_chosen_of_rows(there, lens_points, rng))
+        self.kept = self.chosen | self.read
+
+    def together(self, heads: HeadItems) -> tuple[HeadItems, GeometryItems]:
+        """Return both, so that one pass over their common rows serves heads, geometry and lens.
+
+        Raises:
+            DataError: They do not have the same rows.
+        """
+        if not torch.equal(heads.ids_BT, self.rows):
+            raise DataError("heads and geometry share a pass only over the same rows")
+        geometry = copy(self)
+        geometry.heads = replace(heads, kept_BT=self.kept)
+        return geometry.heads, geometry
+
+    def streams(self, view: ModelView) -> NDArray[np.float32]:
+        """Return residual streams at the positions that are kept, read once for all probes.
+
+        Shape ``(L + 1, N, D)``, as `residual_streams` returns them.
+        """
+        if self.heads is not None:
+            return shared_reading(view, self.heads).streams_LND
+        return view.once(
+            self, "streams", lambda: residual_streams(view.model, self.rows, self.kept)
+        )
+
+
+def _chosen(there_RT: NDArray[np.bool_], points: int, rng: np.random.Generator) -> Flags:
+    out = np.zeros(there_RT.size, dtype=bool)
+    places = np.flatnonzero(there_RT)
+    out[places[rng.permutation(len(places))[:points]]] = True
+    return out.reshape(there_RT.shape)
+
+
+def _chosen_of_rows(
+    there_RT: NDArray[np.bool_], points: int | None, rng: np.random.Generator
+) -> Flags:
+    each = there_RT.shape[1] if points is None else max(1, points // len(there_RT))
+    return np.stack([_chosen(row[None], each, rng)[0] for row in there_RT])
 
 
 def _cost(items: GeometryItems) -> int:
-    return items.rows.numel()
+    return 0 if items.heads is not None else items.rows.numel()
 
 
 @probe(name="geometry", level=Level.MECHANISM, unit="dimensions", cost=_cost)
 def geometry(view: ModelView, items: GeometryItems) -> Iterable[Reading]:
     """Ranks, spectrum and intrinsic dimension of every layer's stream, and CKA between layers."""
-    layers_LND = residual_streams(view.model, items.rows, items.chosen)
+    layers_LND = items.streams(view)
+    if not items.chosen[items.kept].all():
+        layers_LND = layers_LND[:, items.chosen[items.kept].numpy()]
     points = layers_LND.shape[1]
     if not np.isfinite(layers_LND).all():  # a diverged model has no geometry
         return
     for layer, x_ND in enumerate(layers_LND):
-        at = f"geometry.L{layer}"
-        yield _reading(f"{at}.rankme", rankme(x_ND), points, "dimensions")
-        yield _reading(f"{at}.effective_rank", effective_rank(x_ND), points, "dimensions")
+        at, found = f"geometry.L{layer}", spectra(x_ND, clear=items.ranks[1])
+        yield _reading(f"{at}.rankme", exp_entropy(found.singular_R, 1e-7), points, "dimensions")
+        rank = exp_entropy(found.eigenvalues_R)
+        yield _reading(f"{at}.effective_rank", rank, points, "dimensions")
         if layer:  # embeddings are too few different points
             with suppress(DataError):
-                dimension = two_nn(x_ND, halvings=0).dimension
+                dimension = two_nn(x_ND, halvings=0, queries=items.queries).dimension
                 yield _reading(f"{at}.dimension", dimension, points, "dimensions")
         with suppress(DataError):  # a spectrum that ends before the window does
-            power = alpha_req(x_ND, first=items.ranks[0], last=items.ranks[1])
+            power = power_law(found.eigenvalues_R, first=items.ranks[0], last=items.ranks[1])
             yield _reading(f"{at}.alpha", power.alpha, points, "slope")
             yield _reading(f"{at}.alpha_r2", power.r2, points, "fraction")
-    alike = layer_similarity(layers_LND)
+    alike = layer_similarity(layers_LND, batch=items.batch)
     yield _reading("geometry.layers.cka", alike.mean, points, "similarity")
     yield _reading("geometry.layers.cka_neighbours", alike.neighbours, points, "similarity")
 
@@ -92,7 +157,10 @@ def geometry(view: ModelView, items: GeometryItems) -> Iterable[Reading]:
 @probe(name="lens", level=Level.MECHANISM, unit="nats", cost=_cost)
 def lens(view: ModelView, items: GeometryItems) -> Iterable[Reading]:
     """Divergence of each layer's logit lens from the answer, and the depth where it is small."""
-    found, rows = logit_lens(view.model, items.rows), len(items.rows)
+    states_LND, rows = torch.from_numpy(items.streams(view)), len(items.rows)
+    if not items.read[items.kept].all():
+        states_LND = states_LND[:, items.read[items.kept]]
+    found = lens_of_streams(view.model, states_LND, items.read.nonzero()[:, 0])
     for layer, (kl, se) in enumerate(zip(found.kl_L[:-1], found.se_L[:-1], strict=True)):
         yield Reading(
             f"lens.L{layer}.kl", float(kl), float(se), rows, unit="nats", level=Level.MECHANISM

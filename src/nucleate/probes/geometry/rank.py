@@ -45,8 +45,8 @@ def rankme(x_ND: ArrayLike, *, eps: float = 1e-7) -> float:
     >>> round(rankme(np.eye(8)), 3)
     8.0
     """
-    singular = np.asarray(np.linalg.svd(_matrix(x_ND), compute_uv=False), dtype=np.float64)
-    return _exp_entropy(singular, eps)
+    singular = np.asarray(np.linalg.svd(matrix(x_ND), compute_uv=False), dtype=np.float64)
+    return exp_entropy(singular, eps)
 
 
 def effective_rank(x_ND: ArrayLike) -> float:
@@ -62,7 +62,7 @@ def effective_rank(x_ND: ArrayLike) -> float:
     >>> round(effective_rank(np.vstack([np.eye(8), -np.eye(8)]) + 5), 3)
     8.0
     """
-    return _exp_entropy(eigenvalues(x_ND), 0.0)
+    return exp_entropy(eigenvalues(x_ND), 0.0)
 
 
 def alpha_req(x_ND: ArrayLike, *, first: int = 4, last: int = 32) -> PowerLaw:
@@ -80,7 +80,12 @@ def alpha_req(x_ND: ArrayLike, *, first: int = 4, last: int = 32) -> PowerLaw:
 
     Source: Agrawal et al. 2022, α-ReQ (NeurIPS 35).
     """
-    spectrum = eigenvalues(x_ND)
+    return power_law(eigenvalues(x_ND), first=first, last=last)
+
+
+def power_law(spectrum_R: Array, *, first: int = 4, last: int = 32) -> PowerLaw:
+    """Fit a power law to eigenvalues, the largest first; see `alpha_req`."""
+    spectrum = spectrum_R
     window = spectrum[max(first - 1, 0) : last]
     if not 1 <= first < last <= len(spectrum) or not window.min() > _ZERO * spectrum[0]:
         raise DataError(
@@ -89,15 +94,15 @@ def alpha_req(x_ND: ArrayLike, *, first: int = 4, last: int = 32) -> PowerLaw:
             expected=f"within {int((spectrum > _ZERO * spectrum[0]).sum())} nonzero eigenvalues",
         )
     x, y = np.log(np.arange(first, last + 1)), np.log(window)
-    slope, offset = np.polyfit(x, y, 1)
-    spread = float(((y - y.mean()) ** 2).sum())
-    left = float(((y - slope * x - offset) ** 2).sum())
-    return PowerLaw(-float(slope), 1 - left / spread if spread > 0 else math.nan, first, last)
+    x, y = x - x.mean(), y - y.mean()
+    slope, spread = float(x @ y / (x @ x)), float(y @ y)
+    left = float(((y - slope * x) ** 2).sum())
+    return PowerLaw(-slope, 1 - left / spread if spread > 0 else math.nan, first, last)
 
 
 def eigenvalues(x_ND: ArrayLike) -> Array:
     """Return the eigenvalues of the covariance, the largest first, shape ``(min(N, D),)``."""
-    x = _matrix(x_ND)
+    x = matrix(x_ND)
     singular = np.linalg.svd(x - x.mean(0), compute_uv=False)
     found: Array = singular**2 / max(len(x) - 1, 1)
     return found
@@ -106,7 +111,13 @@ def eigenvalues(x_ND: ArrayLike) -> Array:
 _ZERO = 1e-12
 
 
-def _exp_entropy(values: Array, eps: float) -> float:
+def exp_entropy(values: Array, eps: float = 0.0) -> float:
+    """Return exp of the entropy of non-negative values as shares of their sum; NaN of zeros.
+
+    Args:
+        values: Singular values or eigenvalues, any shape.
+        eps: Added to every share.
+    """
     total = float(values.sum())
     if not total > 0:
         return math.nan
@@ -115,7 +126,12 @@ def _exp_entropy(values: Array, eps: float) -> float:
     return float(np.exp(-(share * np.log(share)).sum()))
 
 
-def _matrix(x_ND: ArrayLike) -> Array:
+def matrix(x_ND: ArrayLike) -> Array:
+    """Return representations in float64.
+
+    Raises:
+        DataError: They are no matrix of two samples or more, or not finite.
+    """
     x = np.asarray(x_ND, dtype=np.float64)
     if x.ndim != 2 or len(x) < 2 or not np.isfinite(x).all():
         raise DataError("no representations", got=f"shape {x.shape}", expected="(N, D), all finite")

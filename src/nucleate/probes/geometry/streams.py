@@ -40,7 +40,7 @@ def residual_streams(
         )
         if chosen_BT is None:
             chosen_BT = torch.ones_like(ids_BT, dtype=torch.bool)
-        where = chosen_BT.to(device)
-        layers = [state_BTD[where].float().cpu() for state_BTD in found.hidden_states]
+        where_N = chosen_BT.flatten().nonzero()[:, 0].to(device)
+        layers = [state.flatten(0, 1)[where_N].float().cpu() for state in found.hidden_states]
     out: Floats = torch.stack(layers).numpy()
     return out

@@ -1,15 +1,17 @@
 """One number for every head from its items, with a standard error that counts rows.
 
-Shape legend: L layers, H heads, Q items.
+Shape legend: L layers, H heads, Q items, P parts, G rows of parts.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from nucleate.core.heads import Floats, HeadScores, label
 
-__all__ = ["Floats", "HeadScores", "clustered_se", "head_means", "label"]
+__all__ = ["Clusters", "Floats", "HeadScores", "clustered_se", "head_means", "label"]
 
 
 def head_means(
@@ -31,6 +33,48 @@ def head_means(
     values_LH = items_LHQ.mean(-1)
     se_LH = clustered_se(items_LHQ - values_LH[..., None], rows_Q)
     return HeadScores(name, values_LH, se_LH, chance, n, unit)
+
+
+class Clusters:
+    """Items of several scores side by side, averaged at once; `head_means` does one.
+
+    Args:
+        rows: Which row each item of a score stands in, score by score.
+    """
+
+    def __init__(self, rows: Sequence[Floats]) -> None:
+        self._count_P = np.array([len(x) for x in rows])
+        part_Q, row_Q = np.repeat(np.arange(len(rows)), self._count_P), np.concatenate(rows)
+        order_Q = np.lexsort((row_Q, part_Q))
+        # Items mostly come row by row already, and a copy of all of them is the dearest part.
+        self._order_Q = None if (np.diff(order_Q) == 1).all() else order_Q
+        part_Q, row_Q = part_Q[order_Q], row_Q[order_Q]
+        new_Q = np.ones(len(part_Q), dtype=bool)
+        new_Q[1:] = (np.diff(part_Q) != 0) | (np.diff(row_Q) != 0)
+        self._start_G = np.flatnonzero(new_Q)
+        self._size_G = np.diff(np.append(self._start_G, len(part_Q)))
+        self._part_G = part_Q[self._start_G]
+        self._member_GP = np.zeros((len(self._start_G), len(rows)))
+        self._member_GP[np.arange(len(self._start_G)), self._part_G] = 1
+        self._groups_P = self._member_GP.sum(0)
+
+    def means(self, items_LHQ: Floats) -> tuple[Floats, Floats]:
+        """Return means and standard errors of every score, shape ``(P, L, H)``.
+
+        NaN of a score without items, and of the error of one that stands in a single row.
+        """
+        if self._order_Q is not None:
+            items_LHQ = items_LHQ[..., self._order_Q]
+        if not len(self._start_G):
+            nothing = np.full((len(self._count_P), *items_LHQ.shape[:2]), np.nan)
+            return nothing, nothing
+        sums_LHG = np.add.reduceat(items_LHQ, self._start_G, axis=-1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            means_LHP = sums_LHG @ self._member_GP / self._count_P
+            sums_LHG -= self._size_G * means_LHP[..., self._part_G]
+            spread_P = np.where(self._groups_P > 1, self._groups_P / (self._groups_P - 1), np.nan)
+            se_LHP = np.sqrt(sums_LHG**2 @ self._member_GP * spread_P) / self._count_P
+        return np.moveaxis(means_LHP, -1, 0), np.moveaxis(se_LHP, -1, 0)
 
 
 def clustered_se(residuals_XQ: Floats, rows_Q: Floats) -> Floats:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -14,7 +15,9 @@ import torch
 from nucleate.core import DataError
 from nucleate.probes.mechanism import links as pattern
 from nucleate.probes.mechanism.behaviours import Behaviour, make_behaviour
+from nucleate.probes.mechanism.head_scores import Clusters
 from nucleate.probes.mechanism.links import Links, make_links
+from nucleate.probes.mechanism.reading import Sought
 
 TOKENS, REPEATS = 25, 4
 """Length of a random string, and how often it stands in its row (Olsson et al. 2022, appendix)."""
@@ -46,6 +49,8 @@ class HeadItems:
         behaviours: Tokens that should be likely.
         sweep: Passes over the rows that ablating every head once costs (`sweep_passes`).
         example: A decided word for people to look at; None without notes.
+        kept_BT: Positions whose residual streams the same pass keeps for whoever measures
+            representations; none if left out.
     """
 
     ids_BT: torch.Tensor
@@ -54,6 +59,27 @@ class HeadItems:
     behaviours: tuple[Behaviour, ...]
     sweep: int
     example: Asked | None = None
+    kept_BT: torch.Tensor | None = None
+
+    @cached_property
+    def sought(self) -> Sought:
+        """What a pass looks for, laid out once."""
+        return Sought(self.links, self.behaviours, self.kept_BT)
+
+    @cached_property
+    def chances(self) -> tuple[float, ...]:
+        """Chance level of each attention pattern."""
+        return tuple(x.chance for x in self.links)
+
+    @cached_property
+    def mass_clusters(self) -> Clusters:
+        """Rows of the queries of all attention patterns."""
+        return Clusters([x.row_Q.cpu().numpy() for x in self.links])
+
+    @cached_property
+    def direct_clusters(self) -> Clusters:
+        """Rows of the items of all behaviours."""
+        return Clusters([x.row_Q.cpu().numpy() for x in self.behaviours])
 
     @property
     def forward_tokens(self) -> int:

@@ -1,6 +1,7 @@
 """One pass over the rows: attention that goes where it is looked for, and what heads write there.
 
-Shape legend: L layers, H heads, Q items, D width of the residual stream, K width of a head.
+Shape legend: L layers, H heads, Q items, N links or kept positions, D width of the residual stream,
+K width of a head, X all heads side by side (H·K).
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from nucleate.models.activations import LayerActivations, read_layers
-from nucleate.models.heads import final_norm, head_shape, head_weights, norm_length, unembedding
+from nucleate.models.heads import final_norm, head_shape, norm_length, output_weights, unembedding
 from nucleate.probes.mechanism.behaviours import Behaviour
 from nucleate.probes.mechanism.head_scores import Floats
 from nucleate.probes.mechanism.links import Links, join
@@ -22,16 +25,90 @@ from nucleate.probes.plan import BATCH_TOKENS
 
 @dataclass(frozen=True, slots=True)
 class HeadReading:
-    """What one pass found, by name.
+    """What one pass found.
 
     Attributes:
-        mass: Attention of every head that goes where it is looked for, ``(L, H, Q)``.
-        direct: What every head adds to the logit of the answer minus that of its foils through
-            the residual stream alone, in nats, ``(L, H, Q)``.
+        mass_LHQ: Attention of every head that goes where it is looked for, pattern by pattern.
+        direct_LHQ: What every head adds to the logit of the answer minus that of its foils through
+            the residual stream alone, in nats, behaviour by behaviour.
+        mass, direct: The same by name (views).
+        streams_LND: Residual streams of the positions that were to be kept, in float32: before
+            each layer, and what the output head reads; empty where none was.
     """
 
+    mass_LHQ: Floats
+    direct_LHQ: Floats
     mass: dict[str, Floats]
     direct: dict[str, Floats]
+    streams_LND: NDArray[np.float32]
+
+
+class Sought:
+    """What a pass looks for, laid out once for all passes over the same rows.
+
+    Args:
+        links: Attention patterns to look for.
+        behaviours: Answers to attribute to heads.
+        kept_BT: Positions whose residual streams to keep, boolean; none if left out.
+    """
+
+    def __init__(
+        self,
+        links: Sequence[Links] = (),
+        behaviours: Sequence[Behaviour] = (),
+        kept_BT: torch.Tensor | None = None,
+    ) -> None:
+        self.links, self.behaviours = tuple(links), tuple(behaviours)
+        self.every = join(self.links)
+        none = torch.zeros(0, dtype=torch.long)
+        self.row_Q, self.place_Q = (
+            torch.cat([none, *(getattr(x, name).cpu() for x in self.behaviours)])
+            for name in ("row_Q", "place_Q")
+        )
+        self.kept_N2 = torch.zeros(0, 2, dtype=torch.long) if kept_BT is None else kept_BT.nonzero()
+        self._batches: dict[tuple[int, int, torch.device], _Batch] = {}
+
+    def batch(self, first: int, last: int, device: torch.device) -> _Batch:
+        """Return what is looked for in rows ``first:last``; laid out at the first call."""
+        key = (first, last, device)
+        if key not in self._batches:
+            own, places = self.every.of_rows(first, last)
+            asked = ((self.row_Q >= first) & (self.row_Q < last)).nonzero()[:, 0]
+            row_N, place_N = self.kept_N2.T
+            kept = ((row_N >= first) & (row_N < last)).nonzero()[:, 0]
+            each = (
+                *(own.row_Q[own.item_N], own.query_Q[own.item_N], own.key_N, own.item_N, places),
+                *(asked, self.row_Q[asked] - first, self.place_Q[asked]),
+                *(kept, row_N[kept] - first, place_N[kept]),
+            )
+            self._batches[key] = _Batch(*(x.to(device) for x in each))
+        return self._batches[key]
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Where to look in some rows, rows counted from the first of them."""
+
+    row_N: torch.Tensor
+    query_N: torch.Tensor
+    key_N: torch.Tensor
+    item_N: torch.Tensor
+    places: torch.Tensor
+    asked: torch.Tensor
+    asked_row: torch.Tensor
+    asked_place: torch.Tensor
+    kept: torch.Tensor
+    kept_row: torch.Tensor
+    kept_place: torch.Tensor
+
+    def mass(self, pattern_BHTT: torch.Tensor) -> torch.Tensor:
+        """Return how much of each query's attention goes to keys that count, shape ``(H, Q)``."""
+        heads, queries, keys = pattern_BHTT.shape[1:]
+        flat_N = (self.row_N * heads * queries + self.query_N) * keys + self.key_N
+        head_H1 = torch.arange(heads, device=flat_N.device)[:, None] * (queries * keys)
+        taken_HN = pattern_BHTT.take(flat_N + head_H1).float()
+        mass_HQ = taken_HN.new_zeros(heads, len(self.places))
+        return mass_HQ.index_add_(1, self.item_N, taken_HN)
 
 
 def read_heads(
@@ -51,62 +128,80 @@ def read_heads(
         behaviours: Answers to attribute to heads.
         batch_tokens: Most tokens of a batch, unless one row has more.
     """
+    return read(model, ids_BT, Sought(links, behaviours), batch_tokens=batch_tokens)
+
+
+def read(
+    model: Any, ids_BT: torch.Tensor, sought: Sought, *, batch_tokens: int = BATCH_TOKENS
+) -> HeadReading:
+    """Return what `read_heads` does of what has been laid out, and the streams that are kept."""
     layers, heads, _ = head_shape(model)
-    every, write = join(links), _Direct(model, behaviours)
-    device = next(model.parameters()).device
-    mass_LHQ = torch.zeros(layers, heads, len(every.row_Q), device=device)
-    direct_LHQ = torch.zeros(layers, heads, len(write.row_Q), device=device)
+    weights = next(model.parameters())
+    device = weights.device
+    write = _Direct(model, sought.behaviours)
+    mass_LHQ = torch.zeros(layers, heads, len(sought.every.row_Q), device=device)
+    direct_LHQ = torch.zeros(layers, heads, len(sought.row_Q), device=device)
+    kept = len(sought.kept_N2)
+    width = model.get_input_embeddings().weight.shape[1] if kept else 0
+    streams_LND = torch.zeros(layers + 1, kept, width, device=device)
     step = max(1, batch_tokens // ids_BT.shape[1])
     for first in range(0, len(ids_BT), step):
         last = min(first + step, len(ids_BT))
-        own, places = every.of_rows(first, last)
-        asked = ((write.row_Q >= first) & (write.row_Q < last)).nonzero()[:, 0]
-        at = (write.row_Q[asked] - first, write.place_Q[asked])
+        own = sought.batch(first, last, device)
+        at = (own.asked_row, own.asked_place)
 
         def use(
-            layer: LayerActivations,
-            own: Links = own,
-            places: torch.Tensor = places,
-            asked: torch.Tensor = asked,
-            at: tuple[torch.Tensor, torch.Tensor] = at,
+            layer: LayerActivations, own: _Batch = own, at: tuple[torch.Tensor, ...] = at
         ) -> None:
-            mass_LHQ[layer.layer][:, places] = own.mass(layer.pattern_BHTT).T
-            direct_LHQ[layer.layer][:, asked] = write.of(layer, asked, at).T
+            mass_LHQ[layer.layer][:, own.places] = own.mass(layer.pattern_BHTT)
+            if len(own.asked):
+                direct_LHQ[layer.layer][:, own.asked] = write.of(layer, own.asked, at)
+            if len(own.kept):
+                residual_ND = layer.residual_BTD[own.kept_row, own.kept_place]
+                streams_LND[layer.layer, own.kept] = residual_ND.float()
 
         final = read_layers(model, ids_BT[first:last], use)
-        if len(asked):  # attribution holds the length fixed that the final norm divides by
-            direct_LHQ[:, :, asked] /= norm_length(final_norm(model), final.residual_BTD[at])
-    return HeadReading(_split(mass_LHQ, links), _split(direct_LHQ, behaviours))
+        if len(own.asked):  # attribution holds the length fixed that the final norm divides by
+            direct_LHQ[:, :, own.asked] /= norm_length(final_norm(model), final.residual_BTD[at])
+        if len(own.kept):
+            hidden_ND = final.hidden_BTD[own.kept_row, own.kept_place]
+            streams_LND[layers, own.kept] = hidden_ND.float()
+    mass, direct = (x.double().cpu().numpy() for x in (mass_LHQ, direct_LHQ))
+    return HeadReading(
+        mass,
+        direct,
+        _split(mass, sought.links),
+        _split(direct, sought.behaviours),
+        streams_LND.cpu().numpy(),
+    )
 
 
 class _Direct:
-    """The items of several behaviours, side by side, and the directions that count for them."""
+    """The directions that count for the items of several behaviours, through every head."""
 
     def __init__(self, model: Any, behaviours: Sequence[Behaviour]) -> None:
-        none = torch.zeros(0, dtype=torch.long)
-        self.row_Q, self.place_Q = (
-            torch.cat([none, *(getattr(x, name).cpu() for x in behaviours)])
-            for name in ("row_Q", "place_Q")
-        )
         if behaviours:
             output_DV = unembedding(model)
             device = output_DV.device
             self._direction_QD = torch.cat([x.to(device).directions(output_DV) for x in behaviours])
-            self._o_LHKD = [head_weights(model, i).o_HKD for i in range(head_shape(model)[0])]
+            self._o_LXD = [
+                output_weights(model, layer).flatten(0, 1) for layer in range(head_shape(model)[0])
+            ]
 
     def of(
-        self, layer: LayerActivations, asked: torch.Tensor, at: tuple[torch.Tensor, torch.Tensor]
+        self, layer: LayerActivations, asked: torch.Tensor, at: tuple[torch.Tensor, ...]
     ) -> torch.Tensor:
-        """Return what every head of a layer adds along the directions, shape ``(Q, H)``."""
+        """Return what every head of a layer adds along the directions, shape ``(H, Q)``."""
         z_QHK = layer.z_BTHK[at]
-        if not len(asked):
-            return z_QHK.sum(-1)
-        direction_QD = self._direction_QD[asked.to(z_QHK.device)]
-        through_QHK = torch.einsum("qd,hkd->qhk", direction_QD, self._o_LHKD[layer.layer])
-        return (z_QHK * through_QHK).sum(-1).float()
+        direction_QD = self._direction_QD
+        if len(asked) < len(direction_QD):
+            direction_QD = direction_QD[asked]
+        through_QX = direction_QD @ self._o_LXD[layer.layer].T
+        return (z_QHK * through_QX.view(z_QHK.shape)).sum(-1).float().T
 
 
-def _split(found_LHQ: torch.Tensor, parts: Sequence[Links | Behaviour]) -> dict[str, Floats]:
-    each = found_LHQ.double().cpu().numpy()
+def _split(found_LHQ: Floats, parts: Sequence[Links | Behaviour]) -> dict[str, Floats]:
     ends = accumulate(len(part.row_Q) for part in parts)
-    return {x.name: each[..., end - len(x.row_Q) : end] for x, end in zip(parts, ends, strict=True)}
+    return {
+        x.name: found_LHQ[..., end - len(x.row_Q) : end] for x, end in zip(parts, ends, strict=True)
+    }

@@ -19,7 +19,7 @@ from nucleate.models.activations import LayerActivations, read_layers
 from nucleate.probes.mechanism.head_scores import HeadScores, head_means
 from nucleate.probes.mechanism.items import Asked, HeadItems
 from nucleate.probes.mechanism.links import Links
-from nucleate.probes.mechanism.reading import HeadReading, read_heads
+from nucleate.probes.mechanism.reading import HeadReading, read, read_heads
 from nucleate.probes.registry import probe
 from nucleate.probes.view import ModelView
 
@@ -40,15 +40,15 @@ def attention_scores(
         over: Average over queries that have a key to attend to (``asked``), or over all queries
             of all rows (``all``), as the ``mul`` measure of TransformerLens' head detector does.
     """
-    read = read_heads(model, ids_BT, links)
-    found = [_attention(read, x) for x in links]
+    seen = read_heads(model, ids_BT, links)
+    found = [_attention(seen, x) for x in links]
     if over == "asked":
         return found
     return [_diluted(scores, scores.n / ids_BT.numel()) for scores in found]
 
 
-def _attention(read: HeadReading, links: Links) -> HeadScores:
-    mass_LHQ = read.mass[links.name]
+def _attention(seen: HeadReading, links: Links) -> HeadScores:
+    mass_LHQ = seen.mass[links.name]
     return head_means(links.name, mass_LHQ, links.row_Q.numpy(), chance=links.chance)
 
 
@@ -57,7 +57,9 @@ def _diluted(scores: HeadScores, share: float) -> HeadScores:
     return HeadScores(scores.name, values, se, scores.chance * share, scores.n, scores.unit)
 
 
-def head_scores(model: Any, items: HeadItems) -> dict[str, HeadScores]:
+def head_scores(
+    model: Any, items: HeadItems, seen: HeadReading | None = None
+) -> dict[str, HeadScores]:
     """Return every score that one pass over the rows gives, by name.
 
     Attention patterns keep their names (`links`). ``direct.NAME`` is the direct logit attribution
@@ -66,24 +68,42 @@ def head_scores(model: Any, items: HeadItems) -> dict[str, HeadScores]:
     are asked, ``name_mover`` is attention to mentions of the answer times that attribution
     (Wang et al. 2022, arXiv:2211.00593), and ``inhibition`` the same with mentions of the foils:
     a head that sees a rival name and speaks against it.
+
+    Args:
+        model: A model of a known type.
+        items: The rows, and what is looked for.
+        seen: A pass over the rows that has been read; read now if left out.
     """
-    read = read_heads(model, items.ids_BT, items.links, items.behaviours)
-    found = {x.name: _attention(read, x) for x in items.links}
-    for asked in items.behaviours:
-        direct_LHQ, rows_Q = read.direct[asked.name], asked.row_Q.cpu().numpy()
+    if seen is None:
+        seen = read(model, items.ids_BT, items.sought)
+    found: dict[str, HeadScores] = {}
+    values, errors = items.mass_clusters.means(seen.mass_LHQ)
+    for x, chance, mean, se in zip(items.links, items.chances, values, errors, strict=True):
+        found[x.name] = HeadScores(x.name, mean, se, chance, len(x.row_Q))
+    values, errors = items.direct_clusters.means(seen.direct_LHQ)
+    for asked, mean, se in zip(items.behaviours, values, errors, strict=True):
         name = f"direct.{asked.name}"
-        found[name] = head_means(name, direct_LHQ, rows_Q, chance=0.0, unit="nats")
+        found[name] = HeadScores(name, mean, se, 0.0, len(asked.row_Q), "nats")
     for name, keys in (("name_mover", "answer_name"), ("inhibition", "rival_name")):
-        if keys in read.mass and "holder" in read.direct:
-            both_LHQ = read.mass[keys] * read.direct["holder"]
+        if keys in seen.mass and "holder" in seen.direct:
+            both_LHQ = seen.mass[keys] * seen.direct["holder"]
             rows_Q = items.behaviour("holder").row_Q.cpu().numpy()
             found[name] = head_means(name, both_LHQ, rows_Q, chance=0.0, unit="nats")
     return found
 
 
+def shared_reading(view: ModelView, items: HeadItems) -> HeadReading:
+    """Return the one pass over the rows, read once for all probes of one Step."""
+    return view.once(items, "head reading", lambda: read(view.model, items.ids_BT, items.sought))
+
+
 def shared_scores(view: ModelView, items: HeadItems) -> dict[str, HeadScores]:
     """Return `head_scores`, computed once for all probes of one Step."""
-    return view.once(items, "head scores", lambda: head_scores(view.model, items))
+
+    def found() -> dict[str, HeadScores]:
+        return head_scores(view.model, items, shared_reading(view, items))
+
+    return view.once(items, "head scores", found)
 
 
 def look_at(model: Any, ids_T: torch.Tensor, asked: Asked) -> Example:

@@ -1,0 +1,170 @@
+"""Cheap ways to the same numbers: one reduction for two spectra, batches, queries, one pass."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from nucleate.core import DataError
+from nucleate.models import ModelSettings, build
+from nucleate.probes.geometry import (
+    batched_cka,
+    cka,
+    cka_matrix,
+    logit_lens,
+    residual_streams,
+    spectra,
+    two_nn,
+)
+from nucleate.probes.geometry.probes import GeometryItems
+from nucleate.probes.geometry.rank import eigenvalues
+from nucleate.probes.inside import inside_parts
+from nucleate.probes.mechanism.items import text_head_items
+from nucleate.probes.mechanism.scores import head_scores, shared_scores
+from nucleate.probes.registry import get_probe
+from nucleate.probes.view import ModelView
+from tests.unit.probes.models import FAMILIES, VOCABULARY, tiny
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(11)
+
+
+@pytest.mark.parametrize("shape", [(50, 8), (8, 50), (20, 20), (2, 3), (5, 1), (90, 64)])
+@pytest.mark.parametrize("mean", [0.0, 1.0, 100.0])
+def test_both_spectra_are_those_of_two_decompositions(shape, mean, rng):
+    x = rng.normal(size=shape) * np.arange(1, shape[1] + 1) ** -0.7 + mean
+    found, singular = spectra(x), np.linalg.svd(x, compute_uv=False)
+    np.testing.assert_allclose(found.singular_R, singular, atol=1e-13 * singular[0])
+    own = eigenvalues(x)
+    np.testing.assert_allclose(found.eigenvalues_R, own, atol=1e-13 * own[0])
+    assert not found.single
+
+
+def test_spectra_written_out_by_hand():
+    """Corners of a square, shifted: variances 4/3 twice; with the mean, 4 + 4·(9 + 16)."""
+    x = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]], dtype=np.float64)
+    found = spectra(x + np.array([3, 4]))
+    assert found.eigenvalues_R == pytest.approx([4 / 3, 4 / 3])
+    assert found.singular_R == pytest.approx([math.sqrt(104), 2])
+    assert spectra(x).singular_R == pytest.approx([2, 2])
+    assert spectra(np.ones((3, 2))).eigenvalues_R.tolist() == [0, 0]
+    with pytest.raises(DataError, match="all finite"):
+        spectra([[1.0, math.nan], [0.0, 0.0]])
+
+
+def test_float32_only_where_the_spectrum_allows_it(rng):
+    flat = rng.normal(size=(200, 40)).astype(np.float32)
+    steep = (flat * 10.0 ** -np.arange(0, 8, 0.2)).astype(np.float32)
+    single, double = spectra(flat), spectra(steep)
+    assert (single.single, double.single) == (True, False)
+    np.testing.assert_allclose(single.singular_R, spectra(flat.astype(float)).singular_R, rtol=2e-6)
+    flat[:, 0] = flat[:, 1:].sum(1)  # one dimension is empty, which rounding must not hide
+    assert not spectra(flat, clear=40).single
+    np.testing.assert_array_equal(double.singular_R, spectra(steep.astype(float)).singular_R)
+
+
+def test_one_batch_is_the_whole_matrix(rng):
+    layers = rng.normal(size=(4, 60, 16)).astype(np.float32)
+    layers[1] += layers[0]
+    layers += 5
+    np.testing.assert_allclose(batched_cka(layers, batch=60), cka_matrix(layers), atol=2e-6)
+    dead = np.concatenate([layers, np.ones((1, 60, 16))])
+    assert np.isnan(batched_cka(dead, batch=60)[-1, :-1]).all()
+    with pytest.raises(DataError, match="too few samples"):
+        batched_cka(layers, batch=3)
+
+
+def test_batches_average_the_unbiased_hsic(rng):
+    """Equal to the ratio of sums over batches, each HSIC as Song et al. write it."""
+    layers, found = rng.normal(size=(2, 21, 5)), None
+    layers[1] += 0.5 * layers[0]
+    found = batched_cka(layers, batch=10, seed=3)
+    order = np.random.default_rng(3).permutation(21)[:20].reshape(2, 10)
+
+    def hsic(x, y):
+        k, m = (z @ z.T * (1 - np.eye(10)) for z in (x - x.mean(0), y - y.mean(0)))
+        middle = k.sum() * m.sum() / (9 * 8)
+        return (k * m).sum() + middle - 2 / 8 * k.sum(0) @ m.sum(0)
+
+    sums = [
+        sum(hsic(layers[a, b], layers[c, b]) for b in order) for a, c in ((0, 1), (0, 0), (1, 1))
+    ]
+    assert found[0, 1] == pytest.approx(sums[0] / math.sqrt(sums[1] * sums[2]), abs=1e-6)
+
+
+def test_batched_cka_of_independent_layers_is_at_zero(rng):
+    """T14 again: 256 samples of 400 dimensions, batches of 64."""
+    layers = rng.normal(size=(2, 256, 400))
+    assert abs(batched_cka(layers, batch=64)[0, 1]) < 0.05
+    assert abs(batched_cka(layers, batch=64)[0, 1] - cka(*layers)) < 0.05
+
+
+def test_queries_keep_the_density_of_the_cloud(rng):
+    x = rng.uniform(size=(3000, 5))
+    whole, some = two_nn(x, halvings=0), two_nn(x, halvings=0, queries=500)
+    assert (whole.queries, some.queries, some.points) == (3000, 500, 3000)
+    assert some.dimension == pytest.approx(whole.dimension, rel=3 / math.sqrt(500))
+    assert two_nn(x, halvings=0, queries=3000).dimension == pytest.approx(
+        whole.dimension, rel=1e-12
+    )
+    assert two_nn(x.astype(np.float32), halvings=0).dimension == pytest.approx(
+        whole.dimension, rel=1e-3
+    )
+
+
+def test_neighbours_far_closer_than_float32_products_can_tell(rng):
+    """Two clumps of size 1, 10⁴ apart: float64 finds neighbours, and the dimension of a clump."""
+    clump = rng.uniform(size=(800, 3))
+    far = np.vstack([clump, clump + 1e4])
+    assert two_nn(far, halvings=0).dimension == pytest.approx(
+        two_nn(clump, halvings=0).dimension, rel=5e-3
+    )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_one_pass_gives_what_passes_of_their_own_give(family):
+    model = tiny(family)
+    rows = np.random.default_rng(2).integers(1, VOCABULARY, (6, 30)).tolist()
+    heads = text_head_items(rows, range(1, 30), begin=0, repeated=2, repeats=1)
+    own = GeometryItems(
+        heads.ids_BT.numpy(), points=120, real=heads.real_BT.numpy(), lens_points=16
+    )
+    assert int(own.chosen.sum()) == 120
+    assert own.read.sum(1).tolist() == [2] * 8
+    assert not (own.kept & ~heads.real_BT).any()
+    items, geometry = own.together(heads)
+    shared, alone = ModelView(model), ModelView(model)
+    scores, plain = shared_scores(shared, items), head_scores(model, heads)
+    for name, found in plain.items():
+        np.testing.assert_array_equal(scores[name].values_LH, found.values_LH)
+    streams = residual_streams(model, own.rows, own.kept)
+    np.testing.assert_allclose(geometry.streams(shared), streams, rtol=1e-4, atol=1e-4)
+    for name in ("geometry", "lens"):
+        probe = get_probe(name)
+        one = {r.metric: r.value for r in probe.measure(shared, geometry)}
+        assert one == pytest.approx(
+            {r.metric: r.value for r in probe.measure(alone, own)}, rel=1e-3, abs=1e-4, nan_ok=True
+        )
+        assert (probe.cost(geometry), probe.cost(own)) == (0, own.rows.numel())
+    with pytest.raises(DataError, match="the same rows"):
+        GeometryItems(np.ones((2, 3), dtype=np.int64)).together(heads)
+
+
+def test_lens_of_some_positions_is_a_mean_over_those():
+    model = build(ModelSettings(layers=2, heads=2, width=16, mlp_width=16), 20, 0).eval()
+    ids = torch.randint(20, (3, 9), generator=torch.Generator().manual_seed(0))
+    chosen = torch.zeros_like(ids, dtype=torch.bool)
+    chosen[0, 3] = chosen[2, 5] = chosen[2, 8] = True
+    one, two = (torch.zeros_like(chosen) for _ in range(2))
+    one[0, 3], two[2, 5], two[2, 8] = True, True, True
+    parts = [logit_lens(model, ids, part).kl_L for part in (one, two)]
+    np.testing.assert_allclose(logit_lens(model, ids, chosen).kl_L, np.mean(parts, 0), rtol=1e-5)
+
+
+def test_geometry_and_lens_of_a_look_share_their_items():
+    made = inside_parts(("geometry", "lens"), np.ones((4, 8), dtype=np.int64))
+    parts = {probe.name: items for probe, items in made}
+    assert parts["geometry"] is parts["lens"]
