@@ -16,8 +16,8 @@ from nucleate.probes.registry import Probe, get_probe
 GEOMETRY = ("geometry", "lens", "routers")
 LANDSCAPE = ("llc", "hessian", "noise_scale")
 
-LENS_POINTS = 128
-"""Positions that the lens reads of all rows: each costs the output head once for every layer."""
+LENS_POINTS = 1024
+"""Most positions that the lens reads of all rows: each costs the output head once a layer."""
 
 LIGHT = SGLD(
     step_size=1e-5, nbeta=300, localization=3000, chains=2, draws=100, burn_in=100, batch_size=8

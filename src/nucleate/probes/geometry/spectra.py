@@ -16,7 +16,7 @@ from nucleate.core import DataError
 Array = NDArray[np.float64]
 
 PRECISE = 1e-3
-"""Bound on the relative error of the sum of singular values above which float64 is used."""
+"""Estimated relative error of the sum of singular values above which float64 is used."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +44,7 @@ def spectra(x_ND: ArrayLike, *, clear: int = 32) -> Spectra:
 
     A Gram matrix squares, so small singular values drown first. Representations in float32 are
     reduced in float32 where rounding moves the sum of the centred singular values by less than
-    `PRECISE`, by a bound that supposes errors of one sign (what was seen is a hundredth of it);
+    `PRECISE`, by an estimate that supposes errors of one sign (what was seen is a hundredth of it);
     all others in float64, where values below about 1e-8 of the largest are not told from 0.
 
     Args:
