@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ class Routing:
         specialization: Mutual information of a token's class and expert, nats, less what shuffled
             classes show (NaN without classes); what the class adds where something is given.
         by_chance: What shuffled classes show, nats.
+        se: Standard errors by attribute (``entropy``, ``largest_load``, ``effective_experts``,
+            ``specialization``), by the jackknife over rows; empty without rows.
     """
 
     entropy: float
@@ -38,6 +41,7 @@ class Routing:
     load_CE: Array
     specialization: float
     by_chance: float
+    se: Mapping[str, float] = field(default_factory=dict)
 
 
 @torch.no_grad()
@@ -68,6 +72,7 @@ def routing(
     classes_N: ArrayLike | None = None,
     *,
     given_N: ArrayLike | None = None,
+    rows_N: ArrayLike | None = None,
     shuffles: int = 20,
     seed: int = 0,
 ) -> Routing:
@@ -79,6 +84,7 @@ def routing(
         classes_N: Class of each token (part of speech, grammatical role, frequency bin …).
         given_N: What is known of each token anyway, such as its id: information is then
             conditional on it, and classes are shuffled among tokens of which the same is known.
+        rows_N: Row of text that each token is of; standard errors are over rows.
         shuffles, seed: Of the classes, for the bias of mutual information.
 
     Source: entropy and load as in Fedus et al. 2022 (arXiv:2101.03961); specialisation by token
@@ -89,22 +95,58 @@ def routing(
     chosen_NE = np.zeros_like(logits)
     top = np.argsort(-logits, axis=1, kind="stable")[:, :experts_per_token]
     np.put_along_axis(chosen_NE, top, 1.0, axis=1)
+    sure_N = -(np.exp(log_p) * log_p).sum(1)
+    classes = None if classes_N is None else _numbered(classes_N)
+    given = np.zeros(len(logits), dtype=np.int64) if given_N is None else _numbered(given_N)
+    whole = _summary(sure_N, chosen_NE, classes, given)
+    se = {}
+    if rows_N is not None:
+        rows = _numbered(rows_N)
+        left = (rows != row for row in range(int(rows.max()) + 1))
+        without = [
+            _summary(sure_N[at], chosen_NE[at], None if classes is None else classes[at], given[at])
+            for at in left
+        ]
+        se = {name: _jackknife([each[name] for each in without]) for name in whole}
     load_E = chosen_NE.mean(0) / experts_per_token
-    entropy = -(np.exp(log_p) * log_p).sum(1).mean()
-    spread = math.exp(-sum(share * math.log(share) for share in load_E if share > 0))
-    if classes_N is None:
+    entropy, spread = whole["entropy"], whole["effective_experts"]
+    if classes is None:
         none = np.empty((0, logits.shape[1]))
-        return Routing(float(entropy), load_E, spread, none, math.nan, math.nan)
-    classes = _numbered(classes_N)
-    given = np.zeros_like(classes) if given_N is None else _numbered(given_N)
+        return Routing(entropy, load_E, spread, none, math.nan, math.nan, se)
     rng = np.random.default_rng(seed)
     chance = float(
         np.mean([_added(_shuffled(classes, given, rng), given, chosen_NE) for _ in range(shuffles)])
     )
     table_CE = _table(classes, chosen_NE)
     load_CE = table_CE / table_CE.sum(1, keepdims=True)
-    added = _added(classes, given, chosen_NE) - chance
-    return Routing(float(entropy), load_E, spread, load_CE, added, chance)
+    added = whole["specialization"] - chance
+    return Routing(entropy, load_E, spread, load_CE, added, chance, se)
+
+
+def _summary(
+    sure_N: Array,
+    chosen_NE: Array,
+    classes_N: NDArray[np.int64] | None,
+    given_N: NDArray[np.int64],
+) -> dict[str, float]:
+    """Return what one number says of a router, by name; specialization with its bias."""
+    load_E = chosen_NE.mean(0) / chosen_NE[0].sum()
+    spread = -sum(share * math.log(share) for share in load_E.tolist() if share > 0)
+    found = {
+        "entropy": float(sure_N.mean()),
+        "largest_load": float(load_E.max()),
+        "effective_experts": math.exp(spread),
+    }
+    if classes_N is not None:
+        found["specialization"] = _added(classes_N, given_N, chosen_NE)
+    return found
+
+
+def _jackknife(without: list[float]) -> float:
+    """Return the standard error of a number from its values without each row in turn."""
+    if len(without) < 2:
+        return math.nan
+    return math.sqrt((len(without) - 1) * float(np.var(without)))
 
 
 def _numbered(labels_N: ArrayLike) -> NDArray[np.int64]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -177,24 +178,36 @@ def routers(view: ModelView, items: GeometryItems) -> Iterable[Reading]:
     """
     logits_LNE, kinds_N = router_logits(view.model, items.rows), items.rows.flatten().numpy()
     chosen = int(view.model.config.num_experts_per_tok)
+    rows_N = np.repeat(np.arange(len(items.rows)), items.rows.shape[1])
     for layer, logits_NE in enumerate(logits_LNE):
-        found = routing(logits_NE, chosen, kinds_N)
-        at, n = f"routers.L{layer}", len(logits_NE)
-        chance = math.log(logits_NE.shape[1])
-        yield _reading(f"{at}.entropy", found.entropy, n, "nats", chance)
-        yield _reading(f"{at}.effective_experts", found.effective_experts, n, "experts")
-        largest, even = float(found.load_E.max()), 1 / logits_NE.shape[1]
-        yield _reading(f"{at}.largest_load", largest, n, "fraction", even)
-        yield _reading(f"{at}.specialization", found.specialization, n, "nats", 0.0)
-        if items.classes_N is not None:
-            by_class = routing(logits_NE, chosen, items.classes_N).specialization
-            yield _reading(f"{at}.class_specialization", by_class, n, "nats", 0.0)
-        if items.levels_N is not None:
-            by_level = routing(logits_NE, chosen, items.levels_N).specialization
-            yield _reading(f"{at}.level_specialization", by_level, n, "nats", 0.0)
-            beyond = routing(logits_NE, chosen, items.levels_N, given_N=kinds_N).specialization
-            yield _reading(f"{at}.level_beyond_token", beyond, n, "nats", 0.0)
+        at, (n, experts) = f"routers.L{layer}", logits_NE.shape
+        found = routing(logits_NE, chosen, kinds_N, rows_N=rows_N)
+        plain = (
+            ("entropy", found.entropy, "nats", math.log(experts)),
+            ("effective_experts", found.effective_experts, "experts", math.nan),
+            ("largest_load", float(found.load_E.max()), "fraction", 1 / experts),
+            ("specialization", found.specialization, "nats", 0.0),
+        )
+        for name, value, unit, chance in plain:
+            yield _reading(f"{at}.{name}", value, n, unit, chance, found.se[name])
+        knows: list[tuple[str, Sequence[str] | NDArray[np.str_] | None, Any]] = [
+            ("class_specialization", items.classes_N, None),
+            ("level_specialization", items.levels_N, None),
+            ("level_beyond_token", items.levels_N, kinds_N),
+        ]
+        for name, labels_N, given_N in knows:
+            if labels_N is not None:
+                seen = routing(logits_NE, chosen, labels_N, given_N=given_N, rows_N=rows_N)
+                error = seen.se["specialization"]
+                yield _reading(f"{at}.{name}", seen.specialization, n, "nats", 0.0, error)
 
 
-def _reading(metric: str, value: float, n: int, unit: str, chance: float = math.nan) -> Reading:
-    return Reading(metric, value, n=n, chance=chance, unit=unit, level=Level.MECHANISM)
+def _reading(
+    metric: str,
+    value: float,
+    n: int,
+    unit: str,
+    chance: float = math.nan,
+    se: float = math.nan,
+) -> Reading:
+    return Reading(metric, value, se, n=n, chance=chance, unit=unit, level=Level.MECHANISM)

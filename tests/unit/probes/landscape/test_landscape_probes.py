@@ -9,6 +9,7 @@ import torch
 from nucleate.core import DataError, Level
 from nucleate.observe.neutral import undisturbed
 from nucleate.probes.geometry import effective_rank, logit_lens, residual_streams
+from nucleate.probes.geometry.moe import router_logits
 from nucleate.probes.geometry.probes import GeometryItems
 from nucleate.probes.landscape import SGLD, hessian_trace, llc, token_loss
 from nucleate.probes.landscape.probes import LandscapeItems
@@ -120,6 +121,23 @@ def test_routers_that_know_the_level_only_through_the_token():
     assert found["routers.L0.level_specialization"].value == pytest.approx(math.log(2), abs=0.02)
     assert found["routers.L0.level_beyond_token"].value == pytest.approx(0, abs=1e-9)
     assert found["routers.L0.level_beyond_token"].chance == 0
+
+
+def test_the_error_of_router_entropy_is_that_of_the_mean_over_rows():
+    """The jackknife of a mean over rows of one length is the standard error of the rows' means."""
+    model, rows = tiny("mixtral"), ROWS % VOCABULARY
+    found = readings("routers", model, GeometryItems(rows))["routers.L1.entropy"]
+    logits = router_logits(model, torch.from_numpy(rows))[1]
+    p = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+    means = -(p * np.log(p)).sum(1).reshape(rows.shape).mean(1)
+    assert found.se == pytest.approx(means.std(ddof=1) / math.sqrt(len(means)), rel=1e-9)
+
+
+def test_rows_that_are_alike_leave_no_error():
+    rows = np.tile(np.arange(12), (24, 1))
+    classes = {token: "even" if token % 2 == 0 else "odd" for token in range(12)}
+    found = readings("routers", _split_mixtral(), GeometryItems(rows, classes=classes))
+    assert found["routers.L0.class_specialization"].se == pytest.approx(0, abs=1e-9)
 
 
 def test_a_router_that_knows_nothing():
