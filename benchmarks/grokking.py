@@ -15,8 +15,8 @@ in the paper, memorisation ends where excluded loss is lowest, and clean-up is w
 falls. Printed are that epoch and others by which people date the end of memorisation (training
 accuracy .99, training loss .01, the highest sum of squared weights), then where excluded loss has
 half risen, restricted loss half fallen, and test accuracy passes a half and .99, the frequencies
-that the final model uses, and what `nucleate.transitions` makes of the curves. `--curves FILE.csv` keeps the
-curves, so that a later detector can read them again. Ctrl-C ends a seed early and describes it.
+that the final model uses, and what `nucleate.transitions` makes of the curves. `--curves FILE.csv`
+keeps them, so that a later detector can read them again. Ctrl-C ends a seed early and describes it.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def train(wish: Any, seed: int) -> tuple[Curves, list[int]]:
 
 
 def answer(model: Any, asked_N3: torch.Tensor, p: int) -> torch.Tensor:
-    """Return the logits after ``a b =``, ``(N, V)``; a Llama's without the token ``=``, ``(N, P)``."""
+    """Return the logits after ``a b =``, ``(N, V)``; of a Llama only those of the residues."""
     if isinstance(model, PlainTransformer):
         return model(asked_N3)  # type: ignore[no-any-return]
     logits: torch.Tensor = model(input_ids=asked_N3, use_cache=False, logits_to_keep=1).logits
