@@ -232,8 +232,10 @@ def part(logits_NP: np.ndarray, keys: list[int], p: int) -> np.ndarray:
 
 
 def losses(logits_NP: np.ndarray, p: int) -> np.ndarray:
-    right = np.add.outer(np.arange(p), np.arange(p)).ravel() % p
-    return np.asarray(np.logaddexp.reduce(logits_NP, axis=1) - logits_NP[np.arange(p * p), right])
+    right_N = torch.from_numpy(np.add.outer(np.arange(p), np.arange(p)).ravel() % p)
+    return np.asarray(
+        nn.functional.cross_entropy(torch.from_numpy(logits_NP), right_N, reduction="none").numpy()
+    )
 
 
 def describe(curves: Curves, keys: list[int], seed: int) -> None:
