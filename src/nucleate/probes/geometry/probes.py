@@ -67,7 +67,7 @@ class GeometryItems:
         points: int = 2048,
         ranks: tuple[int, int] = (4, 32),
         queries: int | None = 256,
-        batch: int = 64,
+        batch: int = 128,
         lens_points: int | None = None,
         lens_cost: float = 0.0,
         seed: int = 0,
