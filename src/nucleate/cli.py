@@ -142,8 +142,11 @@ def report(
 ) -> None:
     """Write one self-contained HTML page about a run."""
     from nucleate.views.report import write_report
+    from nucleate.views.waiting import waiting
 
-    typer.echo(write_report(run, out))
+    with waiting(f"analysing {run}"):
+        page = write_report(run, out)
+    typer.echo(page)
 
 
 @app.command()
