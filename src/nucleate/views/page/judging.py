@@ -110,7 +110,7 @@ class Judgement:
 
         Args:
             snapshot: The run as it is.
-            now: Seconds on the clock of `time.monotonic`; after a failure nothing is due for a while.
+            now: Seconds on the clock of `time.monotonic`; soon after a failure nothing is due.
         """
         if now < self.again or snapshot.share < 1.0 or not snapshot.num_readings:
             return []
