@@ -28,6 +28,7 @@ def environment() -> Environment:
         "seconds": seconds,
         "si": si,
         "number": labels.number,
+        "plus_minus": labels.plus_minus,
         "change": labels.change,
         "probability": labels.probability,
         "level": labels.level_name,

@@ -138,7 +138,8 @@ def _figures(run: Run, found: Analysis) -> list[tuple[str, str]]:
     share = costs(run.ledger()).probe_share
     if math.isfinite(share):
         out.append(("spent on probes", f"{share:.1%}"))
-    readings = sum(len(curve.steps) for curve in found.curves.values())
-    out.append(("metrics", str(len(found.curves))))
+    taken = run.curves()  # all that were taken; of the heads, the table judges no summaries
+    readings = sum(len(curve.steps) for curve in taken.values())
+    out.append(("metrics", str(len(taken))))
     out.append(("readings", f"{readings:,}".replace(",", " ")))
     return out

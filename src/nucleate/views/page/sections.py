@@ -150,7 +150,7 @@ def _unjudged(snapshot: Snapshot, judgement: Judgement) -> str:
     if not snapshot.num_readings:
         return "No readings have been taken yet, so there is nothing to tell."
     if judgement.failed:
-        return f"The detector could not judge this run ({judgement.failed})."
+        return f"The detector could not judge this run ({judgement.failed}); it is asked again."
     if snapshot.share < 1.0:
         return "The log is being read; the detector begins when it has been read to its end."
     return "The detector is looking at these curves; its verdicts come in as they are ready."
