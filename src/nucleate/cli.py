@@ -91,7 +91,9 @@ def demo(
 
 @app.command()
 def train(
-    recipe: Annotated[Path | None, typer.Argument(help="A recipe in YAML.")] = None,
+    recipe: Annotated[
+        Path | None, typer.Argument(metavar="RECIPE", help="A recipe in YAML.")
+    ] = None,
     text: Annotated[
         list[str] | None,
         typer.Option("--text", help="Train on these texts: files, folders, hf:NAME[:SPLIT]."),
@@ -137,17 +139,20 @@ def train(
 
 @app.command()
 def report(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     out: Annotated[Path | None, typer.Option("--out", help="HTML file to write.")] = None,
 ) -> None:
     """Write one self-contained HTML page about a run."""
     from nucleate.views.report import write_report
+    from nucleate.views.waiting import waiting
 
-    typer.echo(write_report(run, out))
+    with waiting(f"analysing {run}"):
+        page = write_report(run, out)
+    typer.echo(page)
 
 
 @app.command()
-def show(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
+def show(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]) -> None:
     """Print what a run shows: transitions, phases, and what is not sharp."""
     from nucleate.store import Run
     from nucleate.views.scan_scores import is_scan
@@ -251,7 +256,9 @@ app.command()(ui)
 
 @app.command()
 def table(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders of several seeds.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN…", help="Run folders of several seeds.")
+    ],
     metric: Annotated[
         list[str] | None,
         typer.Option("--metric", help="Show these metrics: state.*, refrain.all.accuracy …"),
@@ -338,13 +345,14 @@ def _usage_error(error: Exception) -> Exception | None:
 
     The parser's classes are typer's own or click's, by version: they are known by what they do.
     """
+    from nucleate.core import UserError
+
     message, context = getattr(error, "format_message", None), getattr(error, "ctx", None)
     if message is None:
         return None
     if context is not None and type(error).__name__ == "NoArgsIsHelpError":
-        typer.echo(context.get_help(), err=True)
-        sys.exit(2)
-    from nucleate.core import UserError
+        typer.echo(context.get_help() + "\n", err=True)
+        return UserError("say what to do", expected=f"{context.command_path} COMMAND")
 
     what = " ".join(str(message()).split()).removesuffix(".")
     command = context.command_path if context is not None else "nucleate"

@@ -60,7 +60,11 @@ def export(
 
 def import_(
     source: Annotated[
-        Path, typer.Argument(help="CSV, Parquet, TensorBoard, W&B, MLflow, trackio … (see detect).")
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            help="CSV, Parquet, TensorBoard, W&B, MLflow, trackio … (see detect).",
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Run folder to write, or a folder of them.")],
     tokens_per_step: Annotated[

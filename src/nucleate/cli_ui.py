@@ -10,7 +10,8 @@ import typer
 
 def ui(
     root: Annotated[
-        Path, typer.Argument(help="A folder with run folders, or one run folder.")
+        Path,
+        typer.Argument(metavar="FOLDER", help="A folder with run folders, or one run folder."),
     ] = Path("runs"),
     host: Annotated[
         str, typer.Option(help="Address to bind; others can reach any but loopback.")

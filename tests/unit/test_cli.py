@@ -7,9 +7,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from nucleate.bridges.lm_eval.commands import commands as suite_commands
+from nucleate.cli import app, main
 from nucleate.store import Run
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
@@ -167,3 +170,70 @@ def test_manifest_holds_the_whole_recipe(trained: Path, recipe: Path) -> None:
     assert manifest["recipe"]["tokens"] == 8192
     assert manifest["recipe"]["optimizer"]["matrix_lr"] == 0.02
     assert manifest["environment"]["torch"].startswith("2.")
+
+
+REQUIRED = {
+    "report": "RUN",
+    "show": "RUN",
+    "detect": "FILE",
+    "scan": "MODEL_OR_DIR",
+    "study": "FILE",
+    "compare": "BASE… TREATED…",
+    "replay": "RUN",
+    "causal": "RUN…",
+    "doctor": "RUN",
+    "export": "RUN",
+    "import": "SOURCE",
+    "figure": "RUN",
+    "table": "RUN…",
+    "suite export": "FOLDER",
+    "suite import": "TASK.yaml",
+    "suite results": "RUN",
+}
+"""What each command needs, by what its help calls it."""
+
+OPTIONAL = {"demo", "ui"}
+"""Commands that do something without arguments."""
+
+OWN = {"train": "say what to train", "cost": "say what to price"}
+"""Commands that need one of several things, and say which."""
+
+
+def said_by(arguments: str, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> tuple[Any, str, str]:
+    """Return the exit status of a command line, its output and what it says on standard error."""
+    monkeypatch.setattr(sys, "argv", ["nucleate", *arguments.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    return ended.value.code, said.out, said.err
+
+
+@pytest.mark.parametrize("command", [*REQUIRED, *OWN])
+def test_without_what_it_needs_a_command_says_so_in_one_line(command, monkeypatch, capsys) -> None:
+    code, out, err = said_by(command, monkeypatch, capsys)
+    wanted = f"missing argument '{REQUIRED.get(command)}'; see nucleate {command} --help"
+    assert (code, out) == (2, "")
+    assert err.startswith(f"nucleate: {OWN.get(command, wanted)}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("group", ["", "suite"])
+def test_a_group_of_commands_lists_them_and_says_what_is_missing(
+    group, monkeypatch, capsys
+) -> None:
+    code, out, err = said_by(group, monkeypatch, capsys)
+    path = f"nucleate {group}".strip()
+    *usage, last = err.splitlines()
+    assert (code, out) == (2, "")
+    assert last == f"nucleate: say what to do (expected {path} COMMAND)"
+    assert f"Usage: {path} [OPTIONS] COMMAND" in usage[0]
+
+
+def test_every_command_is_among_them() -> None:
+    groups = [("", app), ("suite ", suite_commands)]
+    names = {
+        prefix + str(one.name or one.callback.__name__)
+        for prefix, group in groups
+        for one in group.registered_commands
+    }
+    assert names == {*REQUIRED, *OWN, *OPTIONAL}

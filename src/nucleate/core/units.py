@@ -8,9 +8,11 @@ _SI = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")
 
 
 def si(value: float, digits: int = 3) -> str:
-    """Write a number with an SI prefix: ``1234567`` → ``1.23M``."""
+    """Write a number with an SI prefix: ``1234567`` → ``1.23M``; ``1e24`` and more have none."""
     if not math.isfinite(value):
         return "–"
+    if abs(value) >= 1e21:
+        return f"{value:.{digits}g}".replace("e+", "e")
     for scale, prefix in _SI:
         if abs(value) >= scale * (1 - 0.5 * 10**-digits):
             return f"{_significant(value / scale, digits)}{prefix}"

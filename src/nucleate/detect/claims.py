@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nucleate.core import Curve, Level, Phase
-from nucleate.detect.score import level_score, score_error
+from nucleate.detect.score import level_score, score_half_width
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +91,10 @@ def _at_end(curve: Curve | None, begin: float, end: float) -> Estimate | None:
     """Return the last score inside a phase, or None when there is no reading with a score."""
     if curve is None:
         return None
-    tokens, scores, errors = curve.tokens, level_score(curve), score_error(curve)
+    tokens, scores, halves = curve.tokens, level_score(curve), score_half_width(curve)
     inside = np.flatnonzero((tokens >= begin) & (tokens <= end) & np.isfinite(scores))
     if not inside.size:
         return None
     last = int(inside[-1])
-    error = float(errors[last])
-    return Estimate(float(scores[last]), 1.96 * error if math.isfinite(error) else None)
+    half = float(halves[last])
+    return Estimate(float(scores[last]), half if math.isfinite(half) else None)

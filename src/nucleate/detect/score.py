@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nucleate.core import Curve, measure_of
+from nucleate.detect.halfwidth import half_widths
 
 Array = NDArray[np.float64]
 
@@ -36,8 +37,17 @@ def level_score(curve: Curve) -> Array:
 
 def score_error(curve: Curve) -> Array:
     """Return the standard error of `level_score`, same shape (NaN when unknown)."""
+    return _scaled(curve, np.asarray(curve.se, dtype=np.float64))
+
+
+def score_half_width(curve: Curve) -> Array:
+    """Return the half-width of the 95 % interval of `level_score`, same shape (see `halfwidth`)."""
+    return _scaled(curve, half_widths(curve))
+
+
+def _scaled(curve: Curve, errors: Array) -> Array:
+    """Return errors in the metric's unit as errors of its score."""
     scores = level_score(curve)
-    errors = np.asarray(curve.se, dtype=np.float64)
     values = np.asarray(curve.values, dtype=np.float64)
     if measure_of(curve.metric) == "accuracy" or curve.unit == "fraction":
         chance = curve.chance if math.isfinite(curve.chance) else 0.0

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nucleate.detect.lr import relative_rate, schedule_shapes, warm_up
+from nucleate.detect.reach import SAFE, exponent
 
 Array = NDArray[np.float64]
 
@@ -115,6 +116,7 @@ def clean(
     t, v, e, rate = (column[usable][order] for column in (t, v, e, rate))
     x = np.log10(t)
     e = np.where(np.isfinite(e) & (e > 0), e, np.nan)
+    v, e, power = _within_reach(v, e)
     x, (v, e, rate), _ = _average(x, (v, e, rate), _coincident(x))
     if x.size == 0:
         return Series(x, v, float("nan"), 0.0, 1.0)
@@ -127,10 +129,21 @@ def clean(
     y = (v - centre) / scale if scale == spread else np.zeros_like(v)
     se = float(np.nanmedian(e)) / scale if np.isfinite(e).any() else float("nan")
     dense = Dense(dense_x, (dense_v - centre) / scale) if dense_x.size > x.size else None
+    unit = (float(np.ldexp(centre, power)), float(np.ldexp(scale, power)))
     return Series(
-        *(x, y, se, centre, scale, _base(e, count), schedule_shapes(x, rate), dense),
+        *(x, y, se, *unit, _base(e, count), schedule_shapes(x, rate), dense),
         *(warm_up(x, rate), relative_rate(x, rate)),
     )
+
+
+def _within_reach(v: Array, e: Array) -> tuple[Array, Array, int]:
+    """Return values and standard errors ``(n,)`` near 1, and the k of ``given = it · 2**k``."""
+    power = exponent(v)
+    if power == 0:
+        return v, e, 0
+    with np.errstate(over="ignore", under="ignore"):
+        errors = np.minimum(np.ldexp(e, -power), SAFE[1])
+        return np.ldexp(v, -power), np.where(errors > 0, errors, np.nan), power
 
 
 def _column(values: ArrayLike | None, shape: tuple[int, ...]) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -57,16 +58,27 @@ def build(
     """
     ids = {"bos": bos_token_id, "eos": eos_token_id, "pad": pad_token_id}
     _check_ids(ids, vocab_size)
-    config_class, model_class = _FAMILIES[settings.family]
-    config = config_class(
-        vocab_size=vocab_size,
-        **{f"{name}_token_id": value for name, value in ids.items()},
-        **_config(settings.resolved()),
-    )
+    config = make_config(settings, vocab_size, ids)
+    _, model_class = _FAMILIES[settings.family]
     _refuse_too_large(config.to_dict())
     with preserved_random_state(), torch.device("cpu"):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would touch CUDA too
         return model_class(config).float()
+
+
+def make_config(
+    settings: ModelSettings, vocab_size: int, ids: Mapping[str, int | None] | None = None
+) -> Any:
+    """Return the config of the model that `build` builds, without building it.
+
+    Args:
+        settings: What would be built.
+        vocab_size: Number of tokens of the tokenizer.
+        ids: Tokens with a task (``bos``, ``eos``, ``pad``).
+    """
+    config_class, _ = _FAMILIES[settings.family]
+    named = {f"{name}_token_id": value for name, value in (ids or {}).items()}
+    return config_class(vocab_size=vocab_size, **named, **_config(settings.resolved()))
 
 
 def _config(settings: ModelSettings) -> dict[str, Any]:

@@ -45,8 +45,13 @@ class Suite:
 
     @property
     def forward_tokens(self) -> int:
-        """Tokens that one measurement of the whole suite sends through the model."""
-        shared = {id(items): probe.cost(items) for probe, items in self.parts}
+        """Tokens that one measurement of the whole suite sends through the model.
+
+        Probes of the same items share their passes: the dearest of them is what they cost.
+        """
+        shared: dict[int, int] = {}
+        for probe, items in self.parts:
+            shared[id(items)] = max(probe.cost(items), shared.get(id(items), 0))
         return sum(shared.values())
 
     def only(self, names: Sequence[str]) -> Suite:

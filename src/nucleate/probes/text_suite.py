@@ -18,6 +18,7 @@ from nucleate.corpora.packing import Tokens
 from nucleate.corpora.pairs import make_text_pairs
 from nucleate.corpora.text import Documents, share_of
 from nucleate.corpora.tokenizer import begin_token, encode
+from nucleate.detect.runs.resolution import binomial_stderr
 from nucleate.probes.baseline import NgramView
 from nucleate.probes.behaviour.alignment import AlignmentItems
 from nucleate.probes.behaviour.pairs import PairItems
@@ -197,6 +198,7 @@ def _baselines(parts: Sequence[tuple[Probe, Any]], ngrams: NgramModel) -> list[s
         for reading in probe.measure(view, items) if isinstance(items, PairItems) else ():
             wanted = reading.metric == "blimp.all.accuracy" or probe.name == "coherence"
             if wanted and reading.metric.endswith("accuracy"):
-                score = f"{reading.value:.2f} ± {reading.se:.2f}"
+                se = reading.se or float(binomial_stderr(reading.value, reading.n))
+                score = f"{reading.value:.2f} ± {se:.2f}"
                 notes.append(f"a trigram model of the corpus scores {score} on {reading.metric}")
     return notes

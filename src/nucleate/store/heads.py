@@ -102,13 +102,14 @@ def since(history: HeadHistory, role: str, head: str) -> tuple[float, float]:
     """Return between which looks a head took the role that it has at the last one, in tokens.
 
     The second is the first look of those, without a gap until the end, at which it has the role;
-    the first is the look before, 0 when there was none. NaN when it does not have the role.
+    the first is the look before, which may be one at 0 tokens, NaN when there was none. Both are
+    NaN when it does not have the role.
     """
     held = [head in holders for holders in history.holders(role)]
     if not held or not held[-1]:
         return math.nan, math.nan
     first = next((i + 1 for i in reversed(range(len(held))) if not held[i]), 0)
-    before = float(history.steps[first - 1].tokens) if first else 0.0
+    before = float(history.steps[first - 1].tokens) if first else math.nan
     return before, float(history.steps[first].tokens)
 
 

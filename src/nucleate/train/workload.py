@@ -86,6 +86,7 @@ def _story_workload(recipe: Recipe, corpus: StoryWorldCorpus) -> Workload:
             _story_heads(recipe, corpus, world, tokenizer),
             recipe,
             suite,
+            len(tokenizer),
             word_classes(ids),
             story_levels(
                 world, corpus.mixture, tokenizer, split=corpus.probes, context=recipe.context
@@ -145,16 +146,19 @@ def _with_inside(
     heads: Suite | None,
     recipe: Recipe,
     suite: Suite,
+    vocabulary: int,
     classes: Mapping[int, str] | None = None,
     levels: Any = None,
 ) -> Suite | None:
     """Return the suite of looks with what else is asked inside, on the rows of held-out loss."""
     if heads is None or not recipe.probes.inside:
         return heads
-    from nucleate.probes.inside import inside_parts
+    from nucleate.models.builder import make_config
+    from nucleate.probes.inside import inside_parts, lens_cost
 
     rows = next(items.rows for probe, items in suite.parts if probe.name == "loss")
-    extra = inside_parts(recipe.probes.inside, rows, classes, levels)
+    each = lens_cost(make_config(recipe.model, vocabulary), recipe.context)
+    extra = inside_parts(recipe.probes.inside, rows, classes, levels, each)
     return replace(heads, parts=(*heads.parts, *extra))
 
 
@@ -195,7 +199,10 @@ def _text_workload(recipe: Recipe, corpus: TextCorpus, cache: Path | None) -> Wo
         shards=shards,
         suite=suite.only(recipe.probes.only),
         heads=_with_inside(
-            _text_heads(recipe, corpus, documents.held_out, tokenizer), recipe, suite
+            _text_heads(recipe, corpus, documents.held_out, tokenizer),
+            recipe,
+            suite,
+            len(tokenizer),
         ),
         key=_key(tokenizer, documents.key),
         facts={

@@ -33,7 +33,7 @@ def ladder(analysis: Analysis) -> Markup:
 def ladder_at(analysis: Analysis, size: Size) -> Markup:
     """Return the ladder at one size."""
     from nucleate.detect import level_score
-    from nucleate.detect.score import score_error
+    from nucleate.detect.score import score_half_width
 
     curves = {level: analysis.curves[metric] for level, metric in analysis.primary.items()}
     domain = token_domain(list(curves.values()))
@@ -49,7 +49,7 @@ def ladder_at(analysis: Analysis, size: Size) -> Markup:
         xs = [x(t) for t in tokens]
         ys = [y.clip(s) if math.isfinite(s) else math.nan for s in scores]
         colour = f"lv-{level}"
-        halves = [1.96 * error for error in _positive(curve, score_error(curve))[1]]
+        _, halves = _positive(curve, score_half_width(curve))
         lower = [y.clip(s - half) for s, half in zip(scores, halves, strict=True)]
         upper = [y.clip(s + half) for s, half in zip(scores, halves, strict=True)]
         areas.append(svg.band(xs, lower, upper, class_=f"band faint {colour}"))

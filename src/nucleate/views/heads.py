@@ -42,7 +42,8 @@ class HeldRole:
         role, head: What it does, and its label.
         score, score_error: Its score in `unit`, and 1.96 standard errors of it.
         effect, effect_error: What its behaviour loses when it is ablated, in nats; likewise.
-        before, since: It took the role between these looks, in tokens, and has it ever since.
+        before, since: It took the role between these looks, in tokens, and has it ever since;
+            `before` is NaN where it had the role at the first look already.
         first: The first look at which it had the role; before `since` where it lost it again.
         looks: At how many looks it had the role.
         row: What the detector says of its score over tokens.

@@ -117,6 +117,15 @@ def number(value: float, digits: int = 2) -> str:
     return ("−" if value < 0 and float(shown) else "") + shown.removeprefix("0")
 
 
+def plus_minus(half: float) -> str:
+    """Write what stands behind ±; a half-width that two digits cannot show is no certainty.
+
+    >>> plus_minus(0.037), plus_minus(0.001), plus_minus(0.0)
+    ('.04', '<.01', '.00')
+    """
+    return "<.01" if 0.0 < half < 0.005 else number(half)
+
+
 def change(value: float, unit: str) -> str:
     """Write a signed amplitude with its unit: ``+.45``, ``−1.20 nats``."""
     if not math.isfinite(value):

@@ -6,8 +6,6 @@ levels stand out on white and on black alike. Every text of a run is escaped.
 
 from __future__ import annotations
 
-import math
-
 from markupsafe import Markup
 
 from nucleate.core import Curve, NucleateError, Step, Transition
@@ -25,6 +23,7 @@ from nucleate.views.labels import (
     metric_name,
     number,
     plain_name,
+    plus_minus,
     probability,
     span,
 )
@@ -63,6 +62,8 @@ TABLE = "color:inherit;font-size:inherit;border:0;margin:6px 0"
 @draws(Curve)
 def curve_html(curve: Curve) -> str:
     """Draw a curve with its errors and its chance level."""
+    from nucleate.detect.halfwidth import half_width
+
     alone = Analysis(
         name="",
         status="",
@@ -82,8 +83,9 @@ def curve_html(curve: Curve) -> str:
     if len(tokens):
         told += f", {in_tokens(tokens[0])} to {in_tokens(tokens[-1])} {curve.axis}, last "
         told += number(curve.values[-1])
-        if math.isfinite(curve.se[-1]):
-            told += f" ± {number(1.96 * curve.se[-1])}"
+        n = curve.counts[-1] if curve.counts else 0
+        half = half_width(curve.metric, curve.values[-1], curve.se[-1], n)
+        told += f" ± {plus_minus(half)}" if half > 0 else ""
     return _box(capital(plain_name(curve.metric)), _line(told), _drawing(drawn, 420))
 
 

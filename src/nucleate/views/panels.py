@@ -13,7 +13,15 @@ from nucleate.core import Curve, companion
 from nucleate.views import svg
 from nucleate.views.charts import sharp_changes
 from nucleate.views.frame import Series, axis_x, axis_y, chart, token_domain
-from nucleate.views.labels import capital, level_rank, measure_name, metric_name, number, stem_of
+from nucleate.views.labels import (
+    capital,
+    level_rank,
+    measure_name,
+    metric_name,
+    number,
+    plus_minus,
+    stem_of,
+)
 
 if TYPE_CHECKING:
     from nucleate.views.analysis import Analysis
@@ -105,11 +113,13 @@ def _described(analysis: Analysis, family: Family) -> str:
 def _plot(
     analysis: Analysis, metric: str, x: svg.Scale, top: float, bottom: float, *, labels: bool
 ) -> tuple[list[Markup], Series]:
-    """Draw one metric: band of ± 1.96 standard errors, line, chance, transitions."""
+    """Draw one metric: band of 95 % intervals, line, chance, transitions."""
+    from nucleate.detect.halfwidth import half_widths
+
     curve = analysis.curves[metric]
     kept = [
-        (step.tokens, value, 1.96 * se)
-        for step, value, se in zip(curve.steps, curve.values, curve.se, strict=True)
+        (step.tokens, value, float(half))
+        for step, value, half in zip(curve.steps, curve.values, half_widths(curve), strict=True)
         if step.tokens > 0
     ]
     y = svg.Scale(*_value_domain(curve, kept), bottom, top)
@@ -128,8 +138,7 @@ def _plot(
         svg.text(LEFT, top - 7, _caption(curve), class_="measure"),
     ]
     shown = [
-        number(value) + (f" ± {number(half)}" if math.isfinite(half) else "")
-        for _, value, half in kept
+        number(value) + (f" ± {plus_minus(half)}" if half > 0 else "") for _, value, half in kept
     ]
     name = measure_name(metric)
     at = [float(t) for t, _, _ in kept]

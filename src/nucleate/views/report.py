@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nucleate.core.units import seconds, si, tokens
-from nucleate.views import labels
 from nucleate.views.charts import ladder
-from nucleate.views.cost.numbers import shown as amount
 from nucleate.views.decisions import told
+from nucleate.views.document import content_policy, environment, sources, write_document
 from nucleate.views.downloads import downloads
 from nucleate.views.facts import costs, created, happenings, reproduce, settings_text
 from nucleate.views.frame import token_domain
@@ -27,8 +23,6 @@ from nucleate.views.scan_scores import is_scan, scores_at_end
 from nucleate.views.together import together
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
     from nucleate.store import Run
     from nucleate.views.analysis import Analysis
 
@@ -51,19 +45,11 @@ def write_report(run_path: str | Path, out: str | Path | None = None) -> Path:
     Example:
         >>> write_report("runs/a")                              # doctest: +SKIP
     """
-    from nucleate.core import RunFolderError
     from nucleate.store import Run
-    from nucleate.store.files import write_atomic
 
     run = Run.open(run_path)
     path = Path(out) if out is not None else run.path / NAME
-    page = render_report(run)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, page.encode("utf-8", "replace"))
-    except OSError as error:
-        raise RunFolderError("cannot be written", where=path, got=error.strerror) from None
-    return path
+    return write_document(render_report(run), path)
 
 
 def render_report(run: Run, analysis: Analysis | None = None) -> str:
@@ -71,33 +57,16 @@ def render_report(run: Run, analysis: Analysis | None = None) -> str:
     from nucleate.views.analysis import analyse
 
     found = analysis or analyse(run)
-    environment = _environment()
-    names = ("report.css", "report.js", *(("heads.css", "heads.js") if run.has_heads else ()))
-    sources = {name: _source(environment, name) for name in names}
-    style, script = (
-        "\n".join(text for name, text in sources.items() if name.endswith(kind))
-        for kind in (".css", ".js")
-    )
-    return environment.get_template("report.html.j2").render(
+    made = environment()
+    parts = ("report", "heads") if run.has_heads else ("report",)
+    style = sources(made, *(f"{name}.css" for name in parts))
+    script = sources(made, *(f"{name}.js" for name in parts))
+    return made.get_template("report.html.j2").render(
         **_content(run, found),
         style=style,
         script=script,
         policy=content_policy(style, script),
     )
-
-
-def content_policy(style: str, script: str) -> str:
-    """Return a content security policy that lets only these two inline sources act."""
-    return (
-        "default-src 'none'; "
-        f"style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(source: str) -> str:
-    digest = hashlib.sha256(source.encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode()}"
 
 
 def _content(run: Run, found: Analysis) -> dict[str, Any]:
@@ -169,44 +138,8 @@ def _figures(run: Run, found: Analysis) -> list[tuple[str, str]]:
     share = costs(run.ledger()).probe_share
     if math.isfinite(share):
         out.append(("spent on probes", f"{share:.1%}"))
-    readings = sum(len(curve.steps) for curve in found.curves.values())
-    out.append(("metrics", str(len(found.curves))))
+    taken = run.curves()  # all that were taken; of the heads, the table judges no summaries
+    readings = sum(len(curve.steps) for curve in taken.values())
+    out.append(("metrics", str(len(taken))))
     out.append(("readings", f"{readings:,}".replace(",", " ")))
     return out
-
-
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("nucleate.views"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "tokens": tokens,
-        "seconds": seconds,
-        "si": si,
-        "number": labels.number,
-        "change": labels.change,
-        "probability": labels.probability,
-        "level": labels.level_name,
-        "measure": labels.measure_name,
-        "capital": labels.capital,
-    }
-    environment.globals |= {
-        "span": labels.span,
-        "amount": amount,
-        "isfinite": math.isfinite,
-        "id": id,
-    }
-    return environment
-
-
-def _source(environment: Environment, name: str) -> str:
-    """Return a style sheet or script as it stands in the package."""
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0].strip()

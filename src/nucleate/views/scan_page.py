@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from nucleate.views.document import content_policy, environment, sources, write_document
 from nucleate.views.labels import plain_name
 from nucleate.views.overlay import MOST_COLOURS, overlay
-from nucleate.views.report import _environment, _source, content_policy
 from nucleate.views.scan_scores import score_rows, written
 from nucleate.views.scan_terminal import axis_of, model_names
 
@@ -29,27 +29,17 @@ def write_comparison(runs: Sequence[Run], path: str | Path, patterns: Sequence[s
     Raises:
         RunFolderError: The file cannot be written.
     """
-    from nucleate.core import RunFolderError
-    from nucleate.store.files import write_atomic
-
-    out = Path(path)
-    page = render_comparison(runs, patterns)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(out, page.encode())
-    except OSError as error:
-        raise RunFolderError("cannot be written", where=out, got=error.strerror) from None
-    return out
+    return write_document(render_comparison(runs, patterns), path)
 
 
 def render_comparison(runs: Sequence[Run], patterns: Sequence[str] = ()) -> str:
     """Return the comparison as one HTML page; the same runs give the same bytes."""
-    environment = _environment()
-    style = _source(environment, "report.css") + "\n" + _source(environment, "scans.css")
-    script = _source(environment, "report.js")
+    made = environment()
+    style = sources(made, "report.css", "scans.css")
+    script = sources(made, "report.js")
     rows = score_rows(runs, patterns)
     names = model_names(runs)
-    return environment.get_template("scans.html.j2").render(
+    return made.get_template("scans.html.j2").render(
         names=list(enumerate(names)),
         axis=axis_of(runs[0]),
         colours=[f"m{number_ % MOST_COLOURS}" for number_ in range(len(runs))],

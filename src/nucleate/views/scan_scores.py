@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nucleate.core import Curve, Reading, Step, measure_of
-from nucleate.views.labels import level_rank, number, plain_name, stem_of
+from nucleate.views.labels import level_rank, number, plain_name, plus_minus, stem_of
 
 if TYPE_CHECKING:
     from nucleate.store import Run
@@ -185,12 +185,15 @@ def same_items(one: Run, other: Run) -> bool:
 
 
 def shown(cell: Cell | None) -> str:
-    """Write a cell: value ± 1.96 standard errors; no error where all items agree."""
+    """Write a cell: value ± the half-width of its 95 % interval, where that is known."""
+    from nucleate.detect.halfwidth import half_width
+
     if cell is None:
         return "–"
     value = number(cell.reading.value)
-    half = 1.96 * cell.reading.se
-    return f"{value} ±{number(half)}" if math.isfinite(half) and half > 0 else value
+    one = cell.reading
+    half = half_width(one.metric, one.value, one.se, one.n)
+    return f"{value} ±{plus_minus(half)}" if half > 0 else value
 
 
 def shown_difference(cell: Cell | None) -> str:
@@ -199,7 +202,8 @@ def shown_difference(cell: Cell | None) -> str:
         return ""
     mean, error = cell.difference
     sign = "−" if mean < 0 else "+"
-    return f"{sign}{number(abs(mean))} ±{number(1.96 * error)}"
+    gap = f"{sign}{number(abs(mean))}"
+    return f"{gap} ±{plus_minus(1.96 * error)}" if error > 0 else gap
 
 
 def written(cell: Cell | None) -> dict[str, str | bool]:

@@ -48,7 +48,7 @@ def scan_summary(
         out.print()
         at = tokens(max(step.tokens for step in places))
         where = f"at {at} {axis_of(run)}, " if several else ""
-        note = f"{where}± 1.96 standard errors over items"
+        note = f"{where}± 95 % over items"
         out.print(Text.assemble(("Scores", "bold underline"), "  ", (note, "dim")))
         out.print(scores_table(rows, [run.manifest.name]))
     told = [event for event in run.events() if event.kind not in DAMAGE]
@@ -79,7 +79,7 @@ def compare_scans(
 
     out = console or Console()
     names = model_names(runs)
-    note = "value ± 1.96 SE; beneath, the difference to the first, bold where it is clear of 0"
+    note = "value ± 95 %; beneath, the difference to the first, bold where it is clear of 0"
     out.print(Text(note, style="dim"))
     rows = score_rows(runs, patterns)
     out.print(scores_table([row for row in rows if row.primary or patterns] or rows, names))

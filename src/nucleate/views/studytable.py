@@ -15,6 +15,7 @@ from nucleate.core import Assessment, companion
 from nucleate.core.units import tokens
 from nucleate.views.labels import SHARP, level_name, level_rank, number, span
 from nucleate.views.rows import overall
+from nucleate.views.waiting import waiting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -85,7 +86,12 @@ def print_study_table(
     from nucleate.store import Run
     from nucleate.views.analysis import analyse
 
-    rows = study_rows([analyse(Run.open(run)) for run in runs], only_primary=not patterns)
+    found = []
+    with waiting("analysing runs") as say:
+        for place, run in enumerate(runs, 1):
+            say(f"analysing {run} ({place} of {len(runs)})")
+            found.append(analyse(Run.open(run)))
+    rows = study_rows(found, only_primary=not patterns)
     if patterns:
         rows = [row for row in rows if any(fnmatch(row.metric, each) for each in patterns)]
     out = console or Console()

@@ -13,6 +13,7 @@ from nucleate.views.labels import (
     level_rank,
     measure_name,
     number,
+    plus_minus,
     probability,
     span,
     stem_of,
@@ -157,7 +158,7 @@ def _score(row: ClaimRow, level: str) -> str:
         return "–"
     if estimate.plus_minus is None:
         return number(estimate.value)
-    return f"{number(estimate.value)}±{number(estimate.plus_minus)}"
+    return f"{number(estimate.value)}±{plus_minus(estimate.plus_minus)}"
 
 
 def _print_rest(out: Console, rows: list[VerdictRow]) -> None:

@@ -67,7 +67,8 @@ def test_random_state_guard_restores_after_an_exception() -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0, "0"), (999, "999"), (1234, "1.23k"), (999_999, "1M"), (5e6, "5M"), (1.5e15, "1.5P"),
-     (0.00012, "0.00012"), (float("nan"), "–")],
+     (0.00012, "0.00012"), (float("nan"), "–"), (2.5e18, "2.5E"), (1e24, "1e24"),
+     (-7.969e159, "-7.97e159")],
 )  # fmt: skip
 def test_si(value: float, text: str) -> None:
     assert si(value) == text

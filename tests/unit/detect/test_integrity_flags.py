@@ -10,7 +10,7 @@ import pytest
 
 from nucleate.core import Curve, CurveBook, Level, Step
 from nucleate.detect.integrity import integrity_flags
-from nucleate.detect.integrity.bundle import critical
+from nucleate.detect.integrity.bundle import critical, distances
 from nucleate.detect.integrity.panel import named_direction
 
 STEPS = np.unique(np.round(np.logspace(1, 5.15, 40))).astype(int)
@@ -270,3 +270,13 @@ def test_empty_and_short_sources_are_no_problem():
     assert integrity_flags(CurveBook("", "step", {"a": {}})) == ()
     two = curve("a.acc", [0.1, np.nan], STEPS[:2])
     assert integrity_flags(CurveBook("", "step", {"a": {"a.acc": two}})) == ()
+
+
+@pytest.mark.parametrize("power", [-1000, 600])
+def test_how_far_a_run_is_from_the_others_has_no_unit(power):
+    values = np.random.default_rng(0).standard_normal((5, 12))
+    plain, far = distances(values, 0.5), distances(np.ldexp(values, power), np.ldexp(0.5, power))
+    assert (far.robust == plain.robust).all()
+    assert (far.plain == plain.plain).all()
+    # 0.5 is the least spread that counts: nothing may be farther than its difference over that.
+    assert np.abs(far.plain).max() <= np.ptp(values) / 0.5

@@ -30,6 +30,22 @@ def test_a_jump_is_found_where_it_was_put(toy, rng, centre, width, height):
     assert change.evidence.delta_bic > 10.0
 
 
+@pytest.mark.parametrize("power", [-1000, -530, 530, 1020])
+def test_the_unit_of_a_metric_changes_nothing_not_even_near_the_ends_of_floating_point(
+    toy, rng, power
+):
+    values = 0.5 + 0.4 * toy.logistic(toy.x, 5.8, 0.1) + 0.01 * rng.standard_normal(50)
+    plain = assess(toy.tokens, values, 0.01)
+    # A power of two changes the exponent of a value and none of its digits.
+    far = assess(toy.tokens, np.ldexp(values, power), float(np.ldexp(0.01, power)))
+    assert far.verdict is plain.verdict is Verdict.STEP_LIKE
+    (before,), (after,) = plain.transitions, far.transitions
+    assert (after.at, after.lo, after.hi) == (before.at, before.lo, before.hi)
+    assert after.evidence == before.evidence
+    assert np.ldexp(after.amplitude, -power) == before.amplitude
+    assert after.amplitude == pytest.approx(np.ldexp(0.4, power), rel=0.1)
+
+
 def test_a_jump_on_a_falling_loss_is_found(toy, rng):
     values = toy.power_law(toy.x) - 0.4 * toy.logistic(toy.x, 6.0, 0.1)
     values = values + 0.02 * rng.standard_normal(50)

@@ -58,6 +58,17 @@ def test_since_counts_from_the_last_gap(path):
     assert all(math.isnan(x) for x in since(history, "name mover", "L1H0"))
 
 
+@pytest.mark.parametrize(("looks", "before"), [((3, TAKEN), 0.0), ((TAKEN,), math.nan)])
+def test_a_look_before_any_training_is_a_look(tmp_path, looks, before):
+    """A role taken after the look at 0 tokens was not there at the first look."""
+    with RunWriter.create(tmp_path / "run", Manifest("from 0")) as writer:
+        for tokens, look in zip((0, 50_000)[-len(looks) :], looks, strict=True):
+            writer.heads(at(tokens), table(look, roles=look == TAKEN))
+    history = Run.open(tmp_path / "run").heads()
+    told = since(history, "entity link", "L1H0")
+    assert told == pytest.approx((before, 50_000), nan_ok=True)
+
+
 def test_heads_that_grew_later_are_missing_before(tmp_path):
     small, large = np.ones((1, 2)), np.full((2, 2), 3.0)
     with RunWriter.create(tmp_path / "run", Manifest("grows")) as writer:

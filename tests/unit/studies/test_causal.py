@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ import pytest
 from nucleate.core import Curve, Level, RunFolderError, Step, UserError
 from nucleate.core.heads import HeadTable, Role, unlabel
 from nucleate.store import Manifest, Run, RunWriter
-from nucleate.studies.causal.arms import arm_recipe, same_until, trained
+from nucleate.studies.causal.arms import arm_recipe, refuse_two_recipes, same_until, trained
 from nucleate.studies.causal.heads import choose
 from nucleate.studies.causal.onset import halfway, off_chance, read_timing, timing
 from nucleate.studies.causal.study import _delay, causal
 from nucleate.studies.causal.without import curve_without
 from nucleate.studies.savings.analysis import plain
+from nucleate.train.presets import demo_recipe
 from nucleate.train.session import run as train
 from nucleate.views.causal import delay_rows
 from tests.unit.train.conftest import tiny
@@ -172,6 +174,43 @@ def test_one_seed_never_counts_twice(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="b: has the seed of a"):
         causal([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_runs_of_two_recipes_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    recipes = ({"seed": 3, "optimizer": {"lr": 0.1}}, {"seed": 4, "optimizer": {"lr": 0.2}})
+    for name, recipe in zip(("a", "b"), recipes, strict=True):
+        RunWriter.create(tmp_path / name, Manifest(name, recipe=recipe)).close()
+    with pytest.raises(UserError) as refused:
+        causal([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
+    line = str(refused.value)
+    assert "is of another recipe than a: optimizer.lr" in line
+    assert "got 0.2" in line
+    assert "expected 0.1" in line
+    assert refused.value.exit_code == 2
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"seed": 1}, ""),
+        ({"seed": 1, "name": "again", "resume_every": 99}, ""),
+        ({"seed": 1, "tokens": 1_000_000}, "tokens"),
+        ({"seed": 1, "model": {"layers": 5}}, "model.layers"),
+    ],
+)
+def test_settings_that_an_older_version_did_not_have_are_its_defaults(
+    tmp_path: Path, change: dict[str, object], key: str
+) -> None:
+    whole = demo_recipe(seed=0).model_dump(mode="json")
+    older = {name: value for name, value in whole.items() if name != "energy"}
+    older["probes"] = {k: v for k, v in whole["probes"].items() if k != "only"}
+    other = whole | {k: whole[k] | v if isinstance(v, dict) else v for k, v in change.items()}
+    for name, recipe in (("a", older), ("b", other)):
+        RunWriter.create(tmp_path / name, Manifest(name, recipe=recipe)).close()
+    runs = [Run.open(tmp_path / name) for name in ("a", "b")]
+    with pytest.raises(UserError, match=f"than a: {key}") if key else nullcontext():
+        refuse_two_recipes(runs)
 
 
 def test_before_the_first_loss_nothing_can_differ(tmp_path: Path) -> None:

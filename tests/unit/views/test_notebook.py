@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -54,6 +55,17 @@ class Seen(HTMLParser):
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
+
+
+def test_an_accuracy_of_1_is_no_certainty() -> None:
+    """z² / (n + z²) of 96 and of 1,000 items: .038 and .0038, which two digits cannot show."""
+    found = curve()
+    ends = {"values": (1.0,) * 31, "se": (0.0,) * 31}
+    few = replace(found, **ends, counts=(96,) * 31)
+    many = replace(found, **ends, counts=(1000,) * 31)
+    assert "last 1.00 ± .04" in few._repr_html_()
+    assert "last 1.00 ± &lt;.01" in many._repr_html_()
+    assert ".00 ± .00" not in few._repr_html_() + many._repr_html_()
 
 
 def test_a_curve_draws_itself_with_its_words() -> None:

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from nucleate.core import Verdict
-from nucleate.store import Run
+from nucleate.core import Reading, Verdict
+from nucleate.store import Manifest, Run, RunWriter
 from nucleate.views.analysis import analyse
 from nucleate.views.headmap import head_map
 from nucleate.views.heads import head_story
 from nucleate.views.report import render_report
-from tests.unit.views.made_heads import LOOKS, TAKEN, table, write_heads_run
+from tests.unit.views.made_heads import LOOKS, TAKEN, at, table, write_heads_run
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,21 @@ def test_roles_are_told_with_score_ablation_and_date(run):
     assert held.row.metric == "entity link.L1H0.attention"
     assert story.vacant == ("name mover",)
     assert (story.looks, story.tokens, story.damaged) == (13, LOOKS[-1], 0)
+
+
+@pytest.mark.parametrize(("at_zero", "said"), [(False, "50k 0"), (True, "0 first look")])
+def test_the_first_look_is_said_of_the_first_look_alone(tmp_path, at_zero, said):
+    """A look at 0 tokens without the role is the look before; one with it is the first."""
+    with RunWriter.create(tmp_path / "run", Manifest("from 0")) as writer:
+        for tokens, held in ((0, at_zero), (50_000, True)):
+            writer.heads(at(tokens), table(TAKEN, roles=held))
+            writer.reading(
+                at(tokens), Reading("cause.all.accuracy", 0.5, 0.02, 40, 0.5, "fraction")
+            )
+    run = Run.open(tmp_path / "run")
+    found = analyse(run, use_cache=False)
+    told = words(section(render_report(run, found)))
+    assert f" 2.50 ± .20 {said} " in told
 
 
 def test_the_page_says_it(page):

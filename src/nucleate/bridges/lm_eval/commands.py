@@ -25,7 +25,9 @@ Items = Annotated[int | None, typer.Option("--items", min=1, help="Most items of
 
 @commands.command("export")
 def export(
-    folder: Annotated[Path, typer.Argument(help="Folder to write the tasks into.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder to write the tasks into.")
+    ],
     sets: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME", help="This set: copa, blimp …")
     ] = None,
@@ -92,8 +94,10 @@ def look(
 
 @commands.command("results")
 def results(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
-    folder: Annotated[Path, typer.Argument(help="Folder to write the results into.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder to write the results into.")
+    ],
     samples: Annotated[
         bool, typer.Option("--samples", help="Also write the scores of single items.")
     ] = False,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nucleate.core import Curve
 from nucleate.detect.integrity.panel import MAX_POSITIONS, log_positions
+from nucleate.detect.reach import exponent
 
 Array = NDArray[np.float64]
 
@@ -79,6 +80,8 @@ def distances(values: Array, least: float = 0.0) -> Distance:
         least: A difference that means nothing.
     """
     robust, plain = np.empty_like(values), np.empty_like(values)
+    power = exponent(values)
+    values, least = np.ldexp(values, -power), float(np.ldexp(least, -power))
     tiny = max(least, 1e-9 * float(np.abs(values).max()), 1e-300)
     for r in range(len(values)):
         others = np.delete(values, r, axis=0)

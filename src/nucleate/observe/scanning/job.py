@@ -19,6 +19,7 @@ from nucleate.models.series.weights import read_config
 from nucleate.observe.scanning.settings import ScanSettings
 from nucleate.observe.scanning.suites import CONTEXT, build_suite
 from nucleate.observe.watch import forward_flops
+from nucleate.probes.inside import lens_cost
 from nucleate.probes.suites import Suite
 
 NO_LIMIT = 10**6
@@ -71,8 +72,9 @@ def prepare(
     heads = int(getattr(shape.config, "num_attention_heads", 1))
     layers = int(getattr(shape.config, "num_hidden_layers", 1))
     experts = int(getattr(shape.config, "num_local_experts", None) or 0)
-    suite = build_suite(settings, series, tokenizer, longest, sets, (layers, heads, experts))
     context = min(settings.context or CONTEXT, longest)
+    each = lens_cost(shape.config, context)
+    suite = build_suite(settings, series, tokenizer, longest, sets, (layers, heads, experts), each)
     flops = suite.forward_tokens * forward_flops(shape, context)
     return Job(suite, device, settings.bf16, 0, flops), tokenizer
 

@@ -33,6 +33,7 @@ def build_suite(
     longest: int,
     sets: Sequence[ItemSet] = (),
     shape: tuple[int, int, int] = (3, 4, 0),
+    lens_cost: float = 0.0,
 ) -> Suite:
     """Build the suite that a scan asks.
 
@@ -44,6 +45,7 @@ def build_suite(
         sets: What the suite ``sets`` asks.
         shape: Layers, heads and experts of each, of the models: what ``mechanism`` costs, and
             whether it asks routers.
+        lens_cost: See `probes.inside.lens_cost`.
 
     Raises:
         UserError: Settings that do not go together, or data that is missing.
@@ -59,7 +61,7 @@ def build_suite(
     if settings.suite == "story":
         return _story(series, tokenizer, items, min(context, 128))
     if settings.suite == "mechanism":
-        return _mechanism(series, tokenizer, items, min(context, 128), shape)
+        return _mechanism(series, tokenizer, items, min(context, 128), shape, lens_cost)
     if settings.suite == "landscape":
         return _landscape(series, tokenizer, items, min(context, 128))
     if settings.suite == "text":
@@ -148,7 +150,12 @@ def _text(settings: ScanSettings, tokenizer: Any, items: int, context: int) -> S
 
 
 def _mechanism(
-    series: Series, tokenizer: Any, rows: int, context: int, shape: tuple[int, int, int]
+    series: Series,
+    tokenizer: Any,
+    rows: int,
+    context: int,
+    shape: tuple[int, int, int],
+    lens_cost: float,
 ) -> Suite:
     """Ask heads, representations and routers about the story world that the run was trained on."""
     from nucleate.corpora.storyworld.lexicon import word_classes
@@ -173,7 +180,7 @@ def _mechanism(
     )
     suite = head_suite(heads)
     asked = ("geometry", "lens", "routers") if experts else ("geometry", "lens")
-    extra = inside_parts(asked, rows_RT, word_classes(tokenizer.get_vocab()), levels_RT)
+    extra = inside_parts(asked, rows_RT, word_classes(tokenizer.get_vocab()), levels_RT, lens_cost)
     return replace(suite, name="mechanism", parts=(*suite.parts, *extra))
 
 

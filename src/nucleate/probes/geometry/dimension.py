@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nucleate.core import DataError
+from nucleate.probes.geometry.distinct import distinct
 
 # Suffixes: N points, D dimensions, B points of one block, 2 nearest neighbours.
 
@@ -71,7 +72,8 @@ def two_nn(
     given = np.asarray(x_ND)
     if given.dtype != np.float32:
         given = given.astype(np.float64)
-    points = _distinct(given)
+    kept_M, _ = distinct(given)
+    points = given if len(kept_M) == len(given) else given[kept_M]
     if len(points) < _FEW or not np.isfinite(points).all():
         raise DataError(
             "too few distinct points for a dimension", got=len(points), expected=f"≥ {_FEW}, finite"
@@ -95,24 +97,6 @@ def two_nn(
 _FEW, _BLOCK = 20, 512
 
 
-def _distinct(points_ND: NDArray[Any]) -> NDArray[Any]:
-    """Return points without those that equal an earlier one.
-
-    Points that differ in their first coordinate are told apart by that alone.
-    """
-    _, group, counts = np.unique(points_ND[:, 0], return_inverse=True, return_counts=True)
-    keep = counts[group] == 1
-    if keep.all():
-        return points_ND
-    seen: set[bytes] = set()
-    for row in np.flatnonzero(~keep):
-        key = (points_ND[row] + 0).tobytes()  # -0 is 0
-        keep[row] = key not in seen
-        seen.add(key)
-    found: NDArray[Any] = points_ND[keep]
-    return found
-
-
 def _dimension(points_ND: NDArray[Any], asked_Q: NDArray[np.int64]) -> float:
     ratios = np.sort(_ratios(points_ND, asked_Q))
     kept = int(len(ratios) * (1 - DROPPED))
@@ -125,19 +109,19 @@ def _dimension(points_ND: NDArray[Any], asked_Q: NDArray[np.int64]) -> float:
 def _ratios(points_ND: NDArray[Any], asked_Q: NDArray[np.int64]) -> Array:
     """Return r2 / r1 of some points.
 
-    A product in float32 finds the two nearest; distances to those are then computed exactly.
+    A product in float32 finds the two nearest; distances to those are then taken of differences.
     Where the product cannot tell near points from each other (its error, about 1e-7 of the mean
     square, is not small against their distance) float64 finds them.
     """
-    mean = points_ND.mean(0, dtype=np.float64)
-    single = (points_ND - mean.astype(points_ND.dtype)).astype(np.float32, copy=False)
+    mean = np.full(len(points_ND), 1 / len(points_ND), points_ND.dtype) @ points_ND
+    single = (points_ND - mean).astype(np.float32, copy=False)
     out = np.empty(len(asked_Q))
     for start in range(0, len(asked_Q), _BLOCK):
         asked_B = asked_Q[start : start + _BLOCK]
         square_B2 = _nearest(points_ND, single, asked_B)
         doubtful = square_B2[:, 0] < _SINGLE * (single[asked_B] ** 2).sum(1)
         if doubtful.any():
-            double = points_ND - mean
+            double = points_ND.astype(np.float64) - mean
             square_B2[doubtful] = _nearest(points_ND, double, asked_B[doubtful])
         out[start : start + _BLOCK] = np.sqrt(square_B2[:, 1] / square_B2[:, 0])
     return out
@@ -148,7 +132,10 @@ _SINGLE = 1e-3
 
 
 def _nearest(points_ND: NDArray[Any], looked: NDArray[Any], asked_B: NDArray[np.int64]) -> Array:
-    """Return exact squared distances to the two points that are nearest in `looked`, in order."""
+    """Return squared distances to the two points that are nearest in `looked`, in order.
+
+    They are those of differences, so as exact as the points, which products would not be.
+    """
     rows = np.arange(len(asked_B))
     squares_N = np.einsum("nd,nd->n", looked, looked)
     far_BN = (-2 * looked[asked_B]) @ looked.T
@@ -158,6 +145,6 @@ def _nearest(points_ND: NDArray[Any], looked: NDArray[Any], asked_B: NDArray[np.
     for place in range(2):
         near_B2[:, place] = far_BN.argmin(1)
         far_BN[rows, near_B2[:, place]] = np.inf
-    away_B2D = points_ND[asked_B].astype(np.float64)[:, None] - points_ND[near_B2]
+    away_B2D = points_ND[asked_B][:, None] - points_ND[near_B2]
     exact_B2 = np.einsum("bkd,bkd->bk", away_B2D, away_B2D)
-    return np.sort(exact_B2, axis=1)
+    return np.sort(exact_B2.astype(np.float64), axis=1)

@@ -119,9 +119,8 @@ def _divergences(states_LND: torch.Tensor, norm: Any, head: Any, block: int) -> 
         own_N = (p_NV * log_p_NV).sum(-1)
         found = []
         for state_ND in state_LND[:-1]:
-            logits_NV = head(norm(state_ND)).float()
-            cross_N = torch.einsum("nv,nv->n", p_NV, logits_NV)
-            found.append(own_N - cross_N + torch.logsumexp(logits_NV, -1))
+            log_q_NV = torch.log_softmax(head(norm(state_ND)).float(), -1)
+            found.append(own_N - log_q_NV.mul_(p_NV).sum(-1))
         parts.append(torch.stack(found))
     return torch.cat(parts, 1)
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nucleate.core import DataError, Level, Reading
 from nucleate.probes.geometry.coordination import layer_similarity
 from nucleate.probes.geometry.dimension import two_nn
+from nucleate.probes.geometry.distinct import distinct
 from nucleate.probes.geometry.lens import lens_of_streams
 from nucleate.probes.geometry.moe import router_logits, routing
 from nucleate.probes.geometry.rank import exp_entropy, power_law
@@ -41,6 +42,8 @@ class GeometryItems:
         batch: Points of a batch of CKA (`batched_cka`); 0 for one batch of all.
         lens_points: Positions that the lens reads, as many of each row as this allows (at least
             one), chosen by `seed`; all if None.
+        lens_cost: What the lens costs for each position it reads, in tokens of a whole pass
+            (`inside.lens_cost`); only the cost follows from it.
         seed: Of the choices.
         classes: Class of each token id (part of speech, role in a story …), for routers; ids that
             are missing are a class of their own.
@@ -66,6 +69,7 @@ class GeometryItems:
         queries: int | None = 256,
         batch: int = 128,
         lens_points: int | None = None,
+        lens_cost: float = 0.0,
         seed: int = 0,
         classes: Mapping[int, str] | None = None,
         real: NDArray[np.bool_] | None = None,
@@ -74,7 +78,7 @@ class GeometryItems:
         if rows.ndim != 2 or not rows.size:
             raise DataError("no rows to represent", got=rows.shape, expected="(R, T)")
         self.rows, self.ranks = torch.from_numpy(rows), ranks
-        self.queries, self.batch = queries, batch
+        self.queries, self.batch, self.lens_cost = queries, batch, lens_cost
         self.heads: HeadItems | None = None
         self.levels_N = None if levels is None else levels.flatten()
         self.classes_N: list[str] | None = None
@@ -138,13 +142,15 @@ def geometry(view: ModelView, items: GeometryItems) -> Iterable[Reading]:
     if not np.isfinite(layers_LND).all():  # a diverged model has no geometry
         return
     for layer, x_ND in enumerate(layers_LND):
-        at, found = f"geometry.L{layer}", spectra(x_ND, clear=items.ranks[1])
+        kept_M, count_M = distinct(x_ND)
+        x_MD = x_ND if len(kept_M) == points else x_ND[kept_M]
+        at, found = f"geometry.L{layer}", spectra(x_MD, count_M, clear=items.ranks[1])
         yield _reading(f"{at}.rankme", exp_entropy(found.singular_R, 1e-7), points, "dimensions")
         rank = exp_entropy(found.eigenvalues_R)
         yield _reading(f"{at}.effective_rank", rank, points, "dimensions")
         if layer:  # embeddings are too few different points
             with suppress(DataError):
-                dimension = two_nn(x_ND, halvings=0, queries=items.queries).dimension
+                dimension = two_nn(x_MD, halvings=0, queries=items.queries).dimension
                 yield _reading(f"{at}.dimension", dimension, points, "dimensions")
         with suppress(DataError):  # a spectrum that ends before the window does
             power = power_law(found.eigenvalues_R, first=items.ranks[0], last=items.ranks[1])
@@ -155,7 +161,11 @@ def geometry(view: ModelView, items: GeometryItems) -> Iterable[Reading]:
     yield _reading("geometry.layers.cka_neighbours", alike.neighbours, points, "similarity")
 
 
-@probe(name="lens", level=Level.MECHANISM, unit="nats", cost=_cost)
+def _cost_of_lens(items: GeometryItems) -> int:
+    return _cost(items) + math.ceil(items.lens_cost * int(items.read.sum()))
+
+
+@probe(name="lens", level=Level.MECHANISM, unit="nats", cost=_cost_of_lens)
 def lens(view: ModelView, items: GeometryItems) -> Iterable[Reading]:
     """Divergence of each layer's logit lens from the answer, and the depth where it is small."""
     states_LND, rows = torch.from_numpy(items.streams(view)), len(items.rows)

@@ -38,6 +38,8 @@ class LearningCoefficient:
         nbeta: nβ that was used.
         reasons: Why each chain was refused, or None.
         refused: Why there is no estimate, or None.
+        means: Means that `se` is taken from, chains or stretches of a single one: an interval has
+            one degree of freedom less; 0 if refused.
     """
 
     llc: float
@@ -50,6 +52,7 @@ class LearningCoefficient:
     nbeta: float
     reasons: tuple[str | None, ...]
     refused: str | None = None
+    means: int = 0
 
 
 def llc(
@@ -135,10 +138,11 @@ def _summary(
     refused = _refusal(value, reasons)
     if refused is not None:
         value = se = math.nan
+        means = 0
     elif len(good) > 1:
-        se = float(good.std(ddof=1) / math.sqrt(len(good)))
+        se, means = float(good.std(ddof=1) / math.sqrt(len(good))), len(good)
     else:
-        se = _batch_means_se(draws_CD[kept][0])
+        se, means = _batch_means_se(draws_CD[kept][0]), math.isqrt(draws_CD.shape[1])
     return LearningCoefficient(
         llc=value,
         se=se,
@@ -150,6 +154,7 @@ def _summary(
         nbeta=nbeta,
         reasons=reasons,
         refused=refused,
+        means=means,
     )
 
 

@@ -72,7 +72,7 @@ def learning_coefficient(view: ModelView, items: LandscapeItems) -> Iterable[Rea
     ceiling = math.log(view.model.config.vocab_size)
     found = llc(view.model, token_loss, items.ids, items.sgld, ceiling=ceiling)
     draws = found.trace_CS[:, found.burn_in :].size
-    yield _reading("llc.all.value", found.llc, found.se, draws, "λ")
+    yield _reading("llc.all.value", found.llc, found.se, found.means, "λ")
     yield _reading("llc.all.rhat", found.rhat, math.nan, draws, "ratio")
     bad = sum(reason is not None for reason in found.reasons)
     yield _reading("llc.all.refused", bad / len(found.reasons), math.nan, draws, "fraction")

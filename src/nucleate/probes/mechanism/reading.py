@@ -76,13 +76,34 @@ class Sought:
             asked = ((self.row_Q >= first) & (self.row_Q < last)).nonzero()[:, 0]
             row_N, place_N = self.kept_N2.T
             kept = ((row_N >= first) & (row_N < last)).nonzero()[:, 0]
+            # The first key of every query comes first, query by query: those are the answer so
+            # far, and only what further keys add is left to sum up.
+            order = own.item_N.argsort(stable=True)
+            item_N = own.item_N[order]
+            new_N = torch.ones_like(item_N, dtype=torch.bool)
+            new_N[1:] = item_N[1:] != item_N[:-1]
+            places = places[item_N[new_N]]
+            further = (new_N.cumsum(0) - 1)[~new_N]
+            order, item_N = (torch.cat([x[new_N], x[~new_N]]) for x in (order, item_N))
             each = (
-                *(own.row_Q[own.item_N], own.query_Q[own.item_N], own.key_N, own.item_N, places),
-                *(asked, self.row_Q[asked] - first, self.place_Q[asked]),
-                *(kept, row_N[kept] - first, place_N[kept]),
+                *(own.row_Q[item_N], own.query_Q[item_N], own.key_N[order], further),
+                *(self.row_Q[asked] - first, self.place_Q[asked]),
+                *(row_N[kept] - first, place_N[kept]),
             )
-            self._batches[key] = _Batch(*(x.to(device) for x in each))
+            at = (_where(x, device) for x in (places, asked, kept))
+            self._batches[key] = _Batch(*(x.to(device) for x in each), *at)
         return self._batches[key]
+
+
+Where = slice | torch.Tensor
+"""Some of what a pass looks for: a stretch of it, which costs no copy, or one by one."""
+
+
+def _where(chosen: torch.Tensor, device: torch.device) -> Where:
+    count, first = len(chosen), int(chosen[0]) if len(chosen) else 0
+    if torch.equal(chosen, torch.arange(first, first + count)):
+        return slice(first, first + count)
+    return chosen.to(device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +113,14 @@ class _Batch:
     row_N: torch.Tensor
     query_N: torch.Tensor
     key_N: torch.Tensor
-    item_N: torch.Tensor
-    places: torch.Tensor
-    asked: torch.Tensor
+    further: torch.Tensor
     asked_row: torch.Tensor
     asked_place: torch.Tensor
-    kept: torch.Tensor
     kept_row: torch.Tensor
     kept_place: torch.Tensor
+    places: Where
+    asked: Where
+    kept: Where
 
     def mass(self, pattern_BHTT: torch.Tensor) -> torch.Tensor:
         """Return how much of each query's attention goes to keys that count, shape ``(H, Q)``."""
@@ -107,8 +128,9 @@ class _Batch:
         flat_N = (self.row_N * heads * queries + self.query_N) * keys + self.key_N
         head_H1 = torch.arange(heads, device=flat_N.device)[:, None] * (queries * keys)
         taken_HN = pattern_BHTT.take(flat_N + head_H1).float()
-        mass_HQ = taken_HN.new_zeros(heads, len(self.places))
-        return mass_HQ.index_add_(1, self.item_N, taken_HN)
+        queries = len(self.key_N) - len(self.further)
+        mass_HQ = taken_HN[:, :queries]
+        return mass_HQ.index_add_(1, self.further, taken_HN[:, queries:])
 
 
 def read_heads(
@@ -154,16 +176,16 @@ def read(
             layer: LayerActivations, own: _Batch = own, at: tuple[torch.Tensor, ...] = at
         ) -> None:
             mass_LHQ[layer.layer][:, own.places] = own.mass(layer.pattern_BHTT)
-            if len(own.asked):
+            if len(own.asked_row):
                 direct_LHQ[layer.layer][:, own.asked] = write.of(layer, own.asked, at)
-            if len(own.kept):
+            if len(own.kept_row):
                 residual_ND = layer.residual_BTD[own.kept_row, own.kept_place]
                 streams_LND[layer.layer, own.kept] = residual_ND.float()
 
         final = read_layers(model, ids_BT[first:last], use)
-        if len(own.asked):  # attribution holds the length fixed that the final norm divides by
+        if len(own.asked_row):  # attribution holds the length fixed that the final norm divides by
             direct_LHQ[:, :, own.asked] /= norm_length(final_norm(model), final.residual_BTD[at])
-        if len(own.kept):
+        if len(own.kept_row):
             hidden_ND = final.hidden_BTD[own.kept_row, own.kept_place]
             streams_LND[layers, own.kept] = hidden_ND.float()
     mass, direct = (x.double().cpu().numpy() for x in (mass_LHQ, direct_LHQ))
@@ -184,20 +206,16 @@ class _Direct:
             output_DV = unembedding(model)
             device = output_DV.device
             self._direction_QD = torch.cat([x.to(device).directions(output_DV) for x in behaviours])
-            self._o_LXD = [
-                output_weights(model, layer).flatten(0, 1) for layer in range(head_shape(model)[0])
-            ]
+            self._o_LHKD = [output_weights(model, layer) for layer in range(head_shape(model)[0])]
 
     def of(
-        self, layer: LayerActivations, asked: torch.Tensor, at: tuple[torch.Tensor, ...]
+        self, layer: LayerActivations, asked: Where, at: tuple[torch.Tensor, ...]
     ) -> torch.Tensor:
         """Return what every head of a layer adds along the directions, shape ``(H, Q)``."""
         z_QHK = layer.z_BTHK[at]
-        direction_QD = self._direction_QD
-        if len(asked) < len(direction_QD):
-            direction_QD = direction_QD[asked]
-        through_QX = direction_QD @ self._o_LXD[layer.layer].T
-        return (z_QHK * through_QX.view(z_QHK.shape)).sum(-1).float().T
+        direction_QD = self._direction_QD[asked]
+        through_QHK = torch.einsum("qd,hkd->qhk", direction_QD, self._o_LHKD[layer.layer])
+        return (z_QHK * through_QHK).sum(-1).float().T
 
 
 def _split(found_LHQ: Floats, parts: Sequence[Links | Behaviour]) -> dict[str, Floats]:

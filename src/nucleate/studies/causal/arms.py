@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,9 @@ from nucleate.train.session import run as train
 LEVER = "held out"
 """What lever and rules are called in the arms' recipes."""
 BACK = "let back"
+
+FREE = ("name", "seed", "energy", "resume_every", "checkpoints_per_decade")
+"""Settings in which runs of one recipe may differ: no number of the experiment depends on them."""
 
 
 def recipe_of(run: Run) -> Recipe:
@@ -31,6 +34,48 @@ def recipe_of(run: Run) -> Recipe:
     if recipe.policy:
         raise UserError("has a policy of its own", where=run.path, fix="use a run without one")
     return recipe
+
+
+def refuse_two_recipes(runs: Sequence[Run]) -> None:
+    """Refuse runs that differ in more than their seed: their delays would not be repetitions.
+
+    Args:
+        runs: Of one recipe, as one thinks.
+
+    Raises:
+        UserError: A setting differs from that of the first run; `FREE` ones may.
+    """
+    first: tuple[Run, dict[str, Any]] | None = None
+    for run in runs:
+        own = _settings(run)
+        first = first or (run, own)
+        for key in sorted(first[1].keys() | own.keys()):
+            here, there = (one.get(key, "nothing") for one in (own, first[1]))
+            if here != there:
+                raise UserError(
+                    f"is of another recipe than {first[0].path.name}: {key}",
+                    where=run.path,
+                    got=here,
+                    expected=str(there),
+                    fix="use runs that differ in their seed only",
+                )
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    """Return what a run was trained with, by dotted key, settings of older versions filled in."""
+    given = dict(run.manifest.recipe)
+    if "corpus" in given:
+        whole = validate(Recipe, given, where=str(run.path / "run.json"))
+        given = whole.model_dump(mode="json")
+    return {key: value for key, value in _flat(given) if key.split(".")[0] not in FREE}
+
+
+def _flat(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
 
 
 def arm_recipe(recipe: Recipe, heads: Sequence[str], start: int, stop: int | None) -> Recipe:

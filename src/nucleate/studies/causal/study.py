@@ -10,7 +10,13 @@ from nucleate.core import UserError
 from nucleate.detect.runs.ordering import ordering
 from nucleate.detect.runs.ordertable import holm
 from nucleate.store import Run
-from nucleate.studies.causal.arms import arm_recipe, recipe_of, same_until, trained
+from nucleate.studies.causal.arms import (
+    arm_recipe,
+    recipe_of,
+    refuse_two_recipes,
+    same_until,
+    trained,
+)
 from nucleate.studies.causal.heads import ENTITY, Chosen, choose
 from nucleate.studies.causal.onset import off_chance, read_timing, told
 from nucleate.studies.causal.without import curve_without
@@ -53,11 +59,13 @@ def causal(
         held out, and for both the delays over seeds with their intervals.
 
     Raises:
-        UserError: A run cannot be used, or none has a candidate.
+        UserError: A run cannot be used, two are of one seed or of two recipes, or none has a
+            candidate.
     """
     out, seeds = Path(out), []
     opened = [Run.open(path) for path in runs]
     _refuse_one_seed_twice(opened)
+    refuse_two_recipes(opened)
     for run in opened:
         path, chosen = run.path, choose(run, roles)
         if chosen is None:

@@ -38,15 +38,19 @@ class Windows:
         self._order = list(self.windows)
         self.length = len(self._order[0])
         table = np.array(self._order, dtype=np.int64)
-        hashes = rolling(table.ravel(), self.length)[:: self.length]
+        hashes = rolling(table.ravel(), [self.length])[self.length][:: self.length]
         self._rank = np.argsort(hashes)
         self._hashes = hashes[self._rank]
 
-    def look(self, stream: Tokens) -> None:
-        """Note every window that stands in a stream, with how often."""
-        if stream.size < self.length:
+    def look(self, stream: Tokens, hashes: NDArray[np.uint64]) -> None:
+        """Note every window that stands in a stream, with how often.
+
+        Args:
+            stream: Tokens, shape ``(n,)``.
+            hashes: Of all its windows of this length; see `rolling`.
+        """
+        if not hashes.size:
             return
-        hashes = rolling(stream, self.length)
         place = np.minimum(np.searchsorted(self._hashes, hashes), self._hashes.size - 1)
         for start in np.flatnonzero(self._hashes[place] == hashes):
             window = tuple(stream[start : start + self.length].tolist())
@@ -54,15 +58,22 @@ class Windows:
                 self.found[window] = self.found.get(window, 0) + 1
 
 
-def rolling(stream: Tokens, length: int) -> NDArray[np.uint64]:
-    """Return a hash of every window of a stream, shape ``(n − length + 1,)``."""
+def rolling(stream: Tokens, lengths: Iterable[int]) -> dict[int, NDArray[np.uint64]]:
+    """Return a hash of every window of a stream, by length, each of shape ``(n − length + 1,)``.
+
+    A longer window's hash goes on from that of the shorter one, so all lengths cost one pass.
+    """
+    wanted = set(lengths)
     ids = stream.astype(np.uint64) + np.uint64(1)
-    count = stream.size - length + 1
-    total = np.zeros(max(count, 0), np.uint64)
-    for offset in range(length):
-        total = total * _FACTOR + ids[offset : offset + count]
+    total = np.zeros(stream.size, np.uint64)
+    found: dict[int, NDArray[np.uint64]] = {}
+    for length in range(1, max(wanted, default=0) + 1):
+        count = max(stream.size - length + 1, 0)
+        total = total[:count] * _FACTOR + ids[length - 1 : length - 1 + count]
         total ^= total >> np.uint64(29)
-    return total
+        if length in wanted:
+            found[length] = total.copy()
+    return found
 
 
 def windows_of(suite: Any, length: int) -> list[Windows]:
@@ -111,12 +122,14 @@ def audit(
         something to look for, somewhere to look, and nothing was found.
     """
     groups = {length: windows_of(suite, length) for length in lengths}
+    lengths_of_all = {windows.length for group in groups.values() for windows in group}
     read: dict[str, int] = {}
     for name, tokens in sources:
         read[name] = read.get(name, 0) + int(tokens.size)
+        hashes = rolling(tokens, lengths_of_all)
         for group in groups.values():
             for windows in group:
-                windows.look(tokens)
+                windows.look(tokens, hashes[windows.length])
     rows = [
         {"length": length, **row}
         for length, group in groups.items()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nucleate.views.cost.numbers import percent, power, shown
-from nucleate.views.report import _environment, _source, content_policy
+from nucleate.views.document import content_policy, environment, sources, write_document
 
 
 def write_cost(data: Mapping[str, Any], path: str | Path) -> Path:
@@ -20,30 +20,21 @@ def write_cost(data: Mapping[str, Any], path: str | Path) -> Path:
     Raises:
         RunFolderError: The file cannot be written.
     """
-    from nucleate.core import RunFolderError
-    from nucleate.store.files import write_atomic
-
-    out = Path(path)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(out, render_cost(data).encode())
-    except OSError as error:
-        raise RunFolderError("cannot be written", where=out, got=error.strerror) from None
-    return out
+    return write_document(render_cost(data), path)
 
 
 def render_cost(data: Mapping[str, Any]) -> str:
     """Return the page; the same scenario gives the same bytes."""
-    environment = _environment()
-    style = "\n".join(_source(environment, name) for name in ("report.css", "cost.css"))
+    made = environment()
+    style = sources(made, "report.css", "cost.css")
     whole = sum(data["parts"].values())
     ordered = sorted(data["parts"].items(), key=lambda item: -item[1])
-    return environment.get_template("cost.html.j2").render(
+    return made.get_template("cost.html.j2").render(
         data=data,
         shown=shown,
         percent=percent,
         power=power,
         parts=[(part.replace("_", " "), flops, flops / whole) for part, flops in ordered],
         style=style,
-        policy=content_policy(style, ""),
+        policy=content_policy(style),
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from nucleate.core import Curve, Verdict
+from nucleate.core import Curve, DataError, Verdict
 from nucleate.core.units import tokens
 from nucleate.views import labels
 from nucleate.views.detect import sentences
@@ -22,8 +22,8 @@ from nucleate.views.detect.lines import width_of
 from nucleate.views.detect.numbers import between, ends, figure, signed, spaced, unit
 from nucleate.views.detect.panels import panel
 from nucleate.views.detect.together import rows as place_rows
+from nucleate.views.document import content_policy, sources, templates, write_document
 from nucleate.views.panels import lane
-from nucleate.views.report import content_policy
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -54,24 +54,14 @@ def write_page(findings: Findings, settings: Settings, path: str | Path) -> Path
     Raises:
         DataError: The file cannot be written.
     """
-    from nucleate.core import DataError
-    from nucleate.store.files import write_atomic
-
-    out = Path(path)
-    page = render_page(findings, settings)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(out, page.encode(errors="replace"))
-    except OSError as error:
-        raise DataError("cannot be written", where=out, got=error.strerror) from None
-    return out
+    return write_document(render_page(findings, settings), path, DataError)
 
 
 def render_page(findings: Findings, settings: Settings) -> str:
     """Return the page; the same findings give the same bytes."""
     environment = _environment()
-    style = "\n".join(_source(environment, name) for name in ("report.css", "detect.css"))
-    script = _source(environment, "report.js")
+    style = sources(environment, "report.css", "detect.css")
+    script = sources(environment, "report.js")
     return environment.get_template("detect.html.j2").render(
         **_content(findings, settings),
         style=style,
@@ -151,17 +141,8 @@ def _others(runs: Mapping[str, Mapping[str, Curve]], run: str, metric: str) -> l
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-
-    own, family = PackageLoader("nucleate.views.detect"), PackageLoader("nucleate.views")
-    environment = Environment(
-        loader=ChoiceLoader([own, family]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    made = templates("nucleate.views.detect", "nucleate.views")
+    made.filters |= {
         "tokens": tokens,
         "number": labels.number,
         "figure": figure,
@@ -172,11 +153,5 @@ def _environment() -> Environment:
         "probability": labels.probability,
         "capital": labels.capital,
     }
-    environment.globals |= {"span": labels.span, "isfinite": math.isfinite, "id": id}
-    return environment
-
-
-def _source(environment: Environment, name: str) -> str:
-    """Return a style sheet or script as it stands in the package."""
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0].strip()
+    made.globals |= {"span": labels.span, "isfinite": math.isfinite, "id": id}
+    return made

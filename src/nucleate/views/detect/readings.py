@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 MOST_DOTS = 120
 """Readings drawn one by one; more are drawn as the range inside as many columns."""
 
-LARGEST = 1e150
+LARGEST = 1e300
 """Readings beyond this are drawn nowhere: differences of them are not finite."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from nucleate.core import RunFolderError, UserError
 from nucleate.views.figure.choose import sheet
 from nucleate.views.figure.sheet import standalone
+from nucleate.views.waiting import waiting
 
 FORMATS = ("svg", "pdf", "png")
 
@@ -53,21 +54,25 @@ def write_figures(
 
     width_mm = millimetres(width)
     wanted = _formats(formats, out)
-    run = Run.open(run_path)
-    try:
-        drawing = standalone(sheet(run, analyse(run), name, width_mm), width_mm)
-    except ValueError:
-        raise UserError(
-            f"{name!r} would be higher than a page can be",
-            fix="draw one level, or give a larger --width",
-        ) from None
-    base = out or run.path / FOLDER / f"{_file_name(name)}.svg"
-    written = []
-    for kind in wanted:
-        path = base if out and len(wanted) == 1 else base.with_suffix(f".{kind}")
-        _write(path, _encoded(drawing, kind, dpi))
-        written.append(path)
-    return written
+    with waiting(f"analysing {run_path}") as say:
+        run = Run.open(run_path)
+        found = analyse(run)
+        say(f"drawing {name}")
+        try:
+            drawing = standalone(sheet(run, found, name, width_mm), width_mm)
+        except ValueError:
+            raise UserError(
+                f"{name!r} would be higher than a page can be",
+                fix="draw one level, or give a larger --width",
+            ) from None
+        base = out or run.path / FOLDER / f"{_file_name(name)}.svg"
+        written = []
+        for kind in wanted:
+            path = base if out and len(wanted) == 1 else base.with_suffix(f".{kind}")
+            say(f"writing {path}")
+            _write(path, _encoded(drawing, kind, dpi))
+            written.append(path)
+        return written
 
 
 def millimetres(width: str) -> float:

@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from nucleate.core import RunFolderError
 from nucleate.core.units import tokens
+from nucleate.views.document import environment, sources
 from nucleate.views.facts import created
 from nucleate.views.page import compared, sections
 from nucleate.views.page.desk import LARGE, Desk
@@ -26,7 +27,6 @@ from nucleate.views.page.guard import Guard
 from nucleate.views.page.rows import STATES, RunRow, run_row, tag_counts
 from nucleate.views.page.snapshot import Snapshot
 from nucleate.views.panels import families_of, panel
-from nucleate.views.report import _environment, _source
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -311,7 +311,7 @@ def _drawn_panels(found: Analysis, chosen: Sequence[Any], curves: dict[str, Any]
         for each in chosen
         if all(m in shown.curves for m in each.metrics)
     ]
-    template = _environment().get_template("page/panels.html.j2")
+    template = environment().get_template("page/panels.html.j2")
     first = by_metric(verdict_rows(found))
     return template.render(members=members, first=first)
 
@@ -350,13 +350,11 @@ def _names(snapshots: Sequence[Snapshot]) -> list[str]:
 
 @cache
 def _asset(names: tuple[str, ...]) -> str:
-    return "\n".join(_source(_environment(), name) for name in names)
+    return sources(environment(), *names)
 
 
 async def _page(template: str, *, status_code: int = 200, **values: Any) -> Response:
-    environment = _environment()
-    text = await asyncio.to_thread(
-        environment.get_template(f"page/{template}.html.j2").render, **values
-    )
+    made = environment()
+    text = await asyncio.to_thread(made.get_template(f"page/{template}.html.j2").render, **values)
     # Texts of a run may hold halves of surrogate pairs, which no page can be written with.
     return HTMLResponse(text.encode("utf-8", "replace"), status_code=status_code)

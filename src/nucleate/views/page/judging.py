@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ factor: forty times a decade."""
 
 WHOLE = 1.5
 """A growing run is judged as a whole when its tokens have grown by this factor."""
+
+FIRST_PAUSE, SLOWER, LONGEST_PAUSE = 10.0, 6.0, 600.0
+"""Seconds before the detector is asked again after it failed: 10, 60, 360, then every 600."""
 
 Assessments = Mapping[str, Assessment]
 Judge = Callable[[Snapshot, bool], Awaitable[tuple[Assessments, "HeadStory | None"]]]
@@ -50,7 +54,9 @@ class Judgement:
         whole: The same of everything; 0 before the first.
         serial: Grows with every new verdict.
         busy: What is being judged: ``levels``, ``all``.
-        failed: Why the detector could not judge, in words; empty when it could.
+        failed: Why the detector could not judge the last time, in words; empty when it could.
+        failures: How often it could not, since it last could.
+        again: When it is asked again after that, on the clock of `time.monotonic`.
         course: How the verdict of each metric came to be, oldest first.
     """
 
@@ -62,6 +68,8 @@ class Judgement:
     serial: int = 0
     busy: set[str] = field(default_factory=set)
     failed: str = ""
+    failures: int = 0
+    again: float = 0.0
     course: dict[str, list[Certainty]] = field(default_factory=dict)
 
     @property
@@ -84,10 +92,27 @@ class Judgement:
             self.whole, self.heads = tokens, heads or self.heads
         self.levels = max(self.levels, tokens)
         self.serial += 1
+        self.failed, self.failures, self.again = "", 0, 0.0
 
-    def wants(self, snapshot: Snapshot) -> list[str]:
-        """Return what is due: ``levels``, ``all``, both or nothing."""
-        if self.failed or snapshot.share < 1.0 or not snapshot.num_readings:
+    def fail(self, why: str, now: float) -> None:
+        """Note that the detector could not judge, and wait longer after each time before the next.
+
+        Args:
+            why: The reason, in words.
+            now: Seconds on the clock of `time.monotonic`.
+        """
+        self.failed = why[:200]
+        self.again = now + min(FIRST_PAUSE * SLOWER**self.failures, LONGEST_PAUSE)
+        self.failures += 1
+
+    def wants(self, snapshot: Snapshot, now: float = math.inf) -> list[str]:
+        """Return what is due: ``levels``, ``all``, both or nothing.
+
+        Args:
+            snapshot: The run as it is.
+            now: Seconds on the clock of `time.monotonic`; soon after a failure nothing is due.
+        """
+        if now < self.again or snapshot.share < 1.0 or not snapshot.num_readings:
             return []
         tokens, running = snapshot.last.tokens, snapshot.status == "running"
         alone = running or snapshot.large  # else everything is judged, the levels among it
@@ -134,14 +159,16 @@ class Judging:
     Args:
         kept: Returns verdicts that the run folder keeps of exactly these readings, or None.
         judge: Judges a snapshot: only what stands for a level, or everything.
+        clock: Seconds that only grow.
     """
 
     def __init__(
         self,
         kept: Callable[[Snapshot], Awaitable[Assessments | None]],
         judge: Judge,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._kept, self._judge = kept, judge
+        self._kept, self._judge, self._clock = kept, judge, clock
         self._known: dict[str, Judgement] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -158,7 +185,7 @@ class Judging:
         return judgement
 
     def _begin(self, snapshot: Snapshot, judgement: Judgement) -> None:
-        for what in judgement.wants(snapshot):
+        for what in judgement.wants(snapshot, self._clock()):
             judgement.busy.add(what)
             task = asyncio.get_running_loop().create_task(self._work(snapshot, judgement, what))
             self._tasks.add(task)
@@ -171,7 +198,7 @@ class Judging:
         except asyncio.CancelledError:
             raise
         except Exception as error:  # the page stays up whatever a run makes of the detector
-            judgement.failed = f"{type(error).__name__}: {error}"[:200]
+            judgement.fail(f"{type(error).__name__}: {error}", self._clock())
         finally:
             judgement.busy.discard(what)
         self._begin(snapshot, judgement)  # after the levels, everything

@@ -76,7 +76,7 @@ def _text(kind: str, data: Mapping[str, Any]) -> str:
             return f"loss {written(loss, 3)}, gradient norm {written(norm, 2)}"
         if kind == "reading":
             value, error = number(data["value"]), number(data["se"])
-            ends = f" ± {written(error, 3)}" if error == error else ""
+            ends = f" ± {written(error, 3)}" if error > 0 else ""
             return f"{data['metric']} {written(value, 3)}{ends} {data['unit']}".strip()
         if kind == "readings":
             names, values = data["metric"], data["value"]

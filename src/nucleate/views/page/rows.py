@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import Any
 from nucleate.core import RunFolderError
 from nucleate.store.files import is_locked
 from nucleate.store.log import segments
-from nucleate.store.manifest import read_manifest
+from nucleate.store.manifest import FILE, Manifest, read_manifest
 from nucleate.store.record import decode, number
+from nucleate.store.recovery import find_manifest
 from nucleate.store.writer import LOCK, LOG
 from nucleate.views.page.ending import ago
 from nucleate.views.page.notes import read_notes, tags_of
@@ -36,7 +38,7 @@ class RunRow:
         tokens: Where it stands; `total` where it is going, 0 when unknown.
         loss: The last training loss; NaN when there is none near the end of the log.
         written: When its log was last written, seconds since 1970.
-        problem: Why the folder cannot be read; empty when it can.
+        problem: What is wrong with the folder, or why it cannot be read; empty when nothing is.
     """
 
     key: str
@@ -66,7 +68,7 @@ class RunRow:
 def run_row(place: Place) -> RunRow:
     """Return the row of a run; a folder that cannot be read says why."""
     try:
-        manifest = read_manifest(place.path)
+        manifest, problem = _manifest(place)
     except RunFolderError as error:
         return RunRow(place.key, place.key, "failed", problem=error.what)
     notes = read_notes(place.path)
@@ -83,7 +85,27 @@ def run_row(place: Place) -> RunRow:
         total=total if isinstance(total, int) else 0,
         loss=end.loss,
         written=end.written,
+        problem=problem,
     )
+
+
+def _manifest(place: Place) -> tuple[Manifest, str]:
+    """Return what a run is, and what is wrong with `run.json` where the log's copy had to do.
+
+    Raises:
+        RunFolderError: There is neither, or the run was written in a newer format.
+    """
+    try:
+        return read_manifest(place.path), ""
+    except RunFolderError as error:
+        there = (place.path / FILE).exists()
+        wrong = error.what if there else f"{FILE} is missing"
+        try:
+            copy = find_manifest(place.path)
+        except RunFolderError:
+            raise error if there else RunFolderError(f"{wrong}, and so is its copy") from None
+        mend = shlex.join(["nucleate", "doctor", place.key, "--mend"])
+        return copy, f"{wrong}; the log’s copy stands in for it ({mend} puts it back)"
 
 
 @dataclass(frozen=True, slots=True)

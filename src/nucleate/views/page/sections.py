@@ -15,6 +15,7 @@ from nucleate.core.units import seconds, si, tokens
 from nucleate.views.analysis import Analysis, composed, own_curves
 from nucleate.views.charts import ladder
 from nucleate.views.decisions import told
+from nucleate.views.document import environment
 from nucleate.views.facts import costs, created, happenings, reproduce, settings_text
 from nucleate.views.frame import token_domain
 from nucleate.views.headmap import head_map
@@ -27,7 +28,6 @@ from nucleate.views.page.logtail import last_lines
 from nucleate.views.page.rows import last_written
 from nucleate.views.page.snapshot import Snapshot
 from nucleate.views.panels import lane
-from nucleate.views.report import _environment
 from nucleate.views.rows import MOVED, grouped, verdict_rows
 from nucleate.views.scan_scores import scores_at_end
 
@@ -150,7 +150,7 @@ def _unjudged(snapshot: Snapshot, judgement: Judgement) -> str:
     if not snapshot.num_readings:
         return "No readings have been taken yet, so there is nothing to tell."
     if judgement.failed:
-        return f"The detector could not judge this run ({judgement.failed})."
+        return f"The detector could not judge this run ({judgement.failed}); it is asked again."
     if snapshot.share < 1.0:
         return "The log is being read; the detector begins when it has been read to its end."
     return "The detector is looking at these curves; its verdicts come in as they are ready."
@@ -178,7 +178,7 @@ def prepare() -> None:
 
     _macros()
     for name in ("report.html.j2", "heads.html.j2", "page/parts.html.j2", "page/run.html.j2"):
-        _environment().get_template(name)
+        environment().get_template(name)
 
 
 def contents(parts: Sequence[Part]) -> list[tuple[str, str]]:
@@ -203,13 +203,13 @@ def _shown(values: Mapping[str, Any]) -> dict[str, bool]:
 
 
 def _render(name: str, values: dict[str, Any]) -> str:
-    environment = _environment()
+    made = environment()
     if name == "heads" and values["heads"]:
-        module = environment.get_template("heads.html.j2").module
+        module = made.get_template("heads.html.j2").module
         drawn = module.heads_section(values["heads"], values["found"].axis)  # type: ignore[attr-defined]
         return str(drawn).encode("utf-8", "replace").decode()
     own = "report.html.j2" if name in FROM_REPORT else "page/parts.html.j2"
-    template = environment.get_template(own)
+    template = made.get_template(own)
     context = template.new_context({**values, **_macros()})
     drawn = "".join(template.blocks[name](context)).strip()
     if name == "verdicts" and values["unlisted"]:
@@ -219,9 +219,9 @@ def _render(name: str, values: dict[str, Any]) -> str:
 
 def _macros() -> dict[str, Any]:
     """Return the macros that the report's sections use; a block alone does not import them."""
-    environment = _environment()
-    shared = environment.get_template("parts.html.j2").module
-    scores = environment.get_template("scores.html.j2").module
+    made = environment()
+    shared = made.get_template("parts.html.j2").module
+    scores = made.get_template("scores.html.j2").module
     return {
         "chip": shared.chip,  # type: ignore[attr-defined]
         "metric_cell": shared.metric_cell,  # type: ignore[attr-defined]

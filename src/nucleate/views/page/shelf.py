@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from nucleate.store.log import segments
 from nucleate.store.manifest import FILE
 from nucleate.store.writer import LOG
 
@@ -80,5 +81,8 @@ class Shelf:
 
 
 def _is_run(folder: Path) -> bool:
+    """Tell whether a folder holds a run: `run.json`, or a log where that is gone."""
     parts = (folder, folder / FILE, folder / LOG)
-    return (folder / FILE).is_file() and not any(part.is_symlink() for part in parts)
+    if any(part.is_symlink() for part in parts):
+        return False
+    return (folder / FILE).is_file() or ((folder / LOG).is_dir() and bool(segments(folder / LOG)))

@@ -10,9 +10,9 @@ from typing import Any
 
 from nucleate.core import DISCARDED
 from nucleate.core.units import seconds, si, tokens
+from nucleate.views.document import content_policy, environment, sources, write_document
 from nucleate.views.facts import created
 from nucleate.views.labels import capital, level_rank, number, probability
-from nucleate.views.report import _environment, _source, content_policy
 from nucleate.views.savings import words
 from nucleate.views.savings.charts import floor_lane, frontier, intervals, pairs
 
@@ -29,23 +29,14 @@ def write_page(result: Mapping[str, Any], path: str | Path) -> Path:
     Raises:
         RunFolderError: The file cannot be written.
     """
-    from nucleate.core import RunFolderError
-    from nucleate.store.files import write_atomic
-
-    out = Path(path)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(out, render_page(result).encode())
-    except OSError as error:
-        raise RunFolderError("cannot be written", where=out, got=error.strerror) from None
-    return out
+    return write_document(render_page(result), path)
 
 
 def render_page(result: Mapping[str, Any]) -> str:
     """Return the page; the same result gives the same bytes."""
-    environment = _environment()
-    style = "\n".join(_source(environment, name) for name in ("report.css", "savings.css"))
-    return environment.get_template("savings.html.j2").render(
+    made = environment()
+    style = sources(made, "report.css", "savings.css")
+    return made.get_template("savings.html.j2").render(
         result=result,
         words=words,
         sentences=_sentences(result),
@@ -61,7 +52,7 @@ def render_page(result: Mapping[str, Any]) -> str:
         number=number,
         probability=probability,
         style=style,
-        policy=content_policy(style, ""),
+        policy=content_policy(style),
     )
 
 

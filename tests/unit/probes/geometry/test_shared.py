@@ -8,6 +8,7 @@ import torch
 
 from nucleate.core import DataError
 from nucleate.models import ModelSettings, build
+from nucleate.models.builder import make_config
 from nucleate.probes.geometry import (
     batched_cka,
     cka,
@@ -17,12 +18,14 @@ from nucleate.probes.geometry import (
     spectra,
     two_nn,
 )
+from nucleate.probes.geometry.distinct import distinct
 from nucleate.probes.geometry.probes import GeometryItems
 from nucleate.probes.geometry.rank import eigenvalues
-from nucleate.probes.inside import inside_parts
+from nucleate.probes.inside import inside_parts, lens_cost
 from nucleate.probes.mechanism.items import text_head_items
 from nucleate.probes.mechanism.scores import head_scores, shared_scores
 from nucleate.probes.registry import get_probe
+from nucleate.probes.suites import Suite
 from nucleate.probes.view import ModelView
 from tests.unit.probes.models import FAMILIES, VOCABULARY, tiny
 
@@ -168,3 +171,56 @@ def test_geometry_and_lens_of_a_look_share_their_items():
     made = inside_parts(("geometry", "lens"), np.ones((4, 8), dtype=np.int64))
     parts = {probe.name: items for probe, items in made}
     assert parts["geometry"] is parts["lens"]
+
+
+def test_the_heads_that_the_lens_runs_are_booked():
+    """A token of llama, 2 layers, width 8, MLP 16, 2 heads of 4, vocabulary 20, context 10, costs
+    2·2·(4·8² + 3·8·16) + 4·2·8·10 + 2·8·20 = 3520 FLOPs, its head 320: a position read costs
+    2·320/3520 = 2/11 of a token. Four rows of 10, of which 40 positions are read: 40 + ⌈80/11⌉.
+    """
+    settings = ModelSettings(layers=2, heads=2, width=8, mlp_width=16)
+    each = lens_cost(make_config(settings, 20), 10)
+    assert each == pytest.approx(2 / 11)
+    rows = np.ones((4, 10), dtype=np.int64)
+    parts = inside_parts(("lens", "geometry"), rows, lens_cost=each)
+    assert [probe.cost(items) for probe, items in parts] == [48, 40]
+    assert Suite("inside", parts, primary={}).forward_tokens == 48  # one pass, in any order
+    assert Suite("inside", parts[::-1], primary={}).forward_tokens == 48
+    long = inside_parts(("lens",), np.ones((4, 200), dtype=np.int64), lens_cost=each)
+    assert long[0][0].cost(long[0][1]) == 4 * 200 + math.ceil(4 * 128 * 2 / 11)
+
+
+def test_the_lens_runs_the_head_as_often_as_it_is_booked():
+    """Once for each layer, beside the one that a whole pass has."""
+    model, ran = tiny("llama"), []
+    rows = np.random.default_rng(2).integers(1, VOCABULARY, (3, 8))
+    items = GeometryItems(rows, lens_points=6)
+    head = model.get_output_embeddings()
+    handle = head.register_forward_hook(lambda _, args, out: ran.append(out.shape[:-1].numel()))
+    list(get_probe("lens").measure(ModelView(model), items))
+    handle.remove()
+    assert sum(ran) == (model.config.num_hidden_layers + 1) * 6
+
+
+def test_equal_samples_count_as_often_as_they_are_there(rng):
+    """Spectra of 12 points, one of which stands there three times more, are those of all 15."""
+    own = rng.normal(size=(12, 20)) + 3
+    x = np.concatenate([own, own[[4, 4, 4]]])
+    found, singular = spectra(x), np.linalg.svd(x, compute_uv=False)
+    np.testing.assert_allclose(found.singular_R, singular, atol=1e-13 * singular[0])
+    np.testing.assert_allclose(found.eigenvalues_R, eigenvalues(x), atol=1e-13 * singular[0] ** 2)
+    assert (found.singular_R[12:] == 0).all()
+    kept, count = distinct(x)
+    assert (kept.tolist(), count[4]) == (list(range(12)), 4)
+    np.testing.assert_array_equal(spectra(x[kept], count).singular_R, found.singular_R)
+
+
+def test_what_float32_moves_is_no_more_than_the_estimate():
+    """67 large directions and 133 of a thousandth: rounding is of the size of the small squares."""
+    sizes = np.r_[np.ones(67), np.full(133, 1e-3)]
+    flat = np.zeros((200, 400), dtype=np.float32)
+    rotated, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(200, 200)))
+    flat[:, :200] = math.sqrt(200) * rotated * sizes
+    assert not spectra(flat).single
+    smooth = np.random.default_rng(0).normal(size=(200, 400)).astype(np.float32)
+    assert spectra(smooth).single

@@ -35,6 +35,13 @@ def test_a_regular_minimum_has_half_its_dimension():
     assert found.rhat == pytest.approx(1, abs=0.02)
 
 
+@pytest.mark.parametrize(("chains", "draws", "means"), [(3, 6, 3), (1, 30, 5)])
+def test_an_estimate_says_how_many_means_its_error_comes_from(chains, draws, means):
+    """Chains, or √30 → 5 stretches of a single one: what Student's degrees of freedom follow."""
+    few = SGLD(0.01, 20.0, 0.5, chains=chains, draws=draws, burn_in=50, batch_size=8)
+    assert llc(Point([0, 0, 0]), quadratic(np.diag([1.0, 2.0, 4.0])), ROWS, few).means == means
+
+
 def test_a_chain_that_diverges_is_refused():
     steep = SGLD(step_size=0.1, nbeta=100, chains=2, draws=200, burn_in=0, batch_size=8)
     found = llc(Point([0.0]), quadratic([[10.0]]), ROWS, steep)

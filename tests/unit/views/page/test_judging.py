@@ -33,7 +33,7 @@ def step(p: float, q: float) -> Assessment:
 SMOOTH = Assessment("m", Verdict.SMOOTH)
 
 
-def run(kept, answers, *snapshots):
+def run(kept, answers, *snapshots, clock=lambda: 0.0):
     """Ask for each snapshot in turn, letting all begun work end; return judgements and calls."""
     calls = []
 
@@ -48,7 +48,7 @@ def run(kept, answers, *snapshots):
         return {"m": answer}, None
 
     async def ask():
-        judging = Judging(keeper, judge)
+        judging = Judging(keeper, judge, clock)
         for each in snapshots:
             judgement = await judging.of(each)
             while judgement.working:
@@ -116,10 +116,30 @@ def test_a_large_run_is_judged_by_its_levels_alone():
     assert found.whole == 0
 
 
-def test_a_detector_that_fails_is_told_and_not_asked_again():
+def test_a_detector_that_fails_is_told_and_not_asked_again_at_once():
     found, calls = run(None, [ValueError("no")], snapshot(1000), snapshot(9000))
     assert found.failed == "ValueError: no"
     assert len(calls) == 1
+
+
+def test_a_detector_that_failed_is_asked_again_after_a_pause_and_its_failure_forgotten():
+    """It fails at 0 s: a look at 9 s finds nothing due, one at 11 s does."""
+    times = iter([0.0, 0.0, 0.0, 9.0, 11.0, 11.0, 11.0])
+    answers = [ValueError("out of memory"), SMOOTH, SMOOTH]
+    same = [snapshot(1000, "finished")] * 3
+    found, calls = run(None, answers, *same, clock=lambda: next(times, 11.0))
+    assert calls == [(1000, True), (1000, True), (1000, False)]
+    assert (found.failed, found.failures) == ("", 0)
+    assert found.assessments == {"m": SMOOTH}
+
+
+def test_each_failure_in_a_row_waits_longer_and_none_longer_than_ten_minutes():
+    judgement = Judgement()
+    waits = []
+    for _ in range(5):
+        judgement.fail("no", 1000.0)
+        waits.append(judgement.again - 1000.0)
+    assert waits == [10.0, 60.0, 360.0, 600.0, 600.0]
 
 
 def test_what_comes_late_never_replaces_what_is_newer():

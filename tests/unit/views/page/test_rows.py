@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import math
+import shutil
+
+import pytest
 
 from nucleate.core import Event, Reading
 from nucleate.store import RunWriter
@@ -42,8 +45,31 @@ def test_states_come_from_the_log(tmp_path):
 def test_a_folder_that_cannot_be_read_says_why(tmp_path):
     path = small_run(tmp_path / "a")
     (path / "run.json").write_text("{")
+    shutil.rmtree(path / "log")
     row = row_of(path)
     assert (row.state, row.problem) == ("failed", "run.json is damaged")
+
+
+@pytest.mark.parametrize(("content", "wrong"), [(None, "is missing"), ("{", "is damaged")])
+def test_a_run_without_run_json_is_told_from_the_copy_in_its_log(tmp_path, content, wrong):
+    path = small_run(tmp_path / "a b", name="kept", seed=4)
+    (path / "run.json").unlink()
+    if content:
+        (path / "run.json").write_text(content)
+    row = row_of(path)
+    assert (row.name, row.state, row.tokens, row.tags) == ("kept", "finished", 30_000, ("seed 4",))
+    assert row.problem == (
+        f"run.json {wrong}; the log’s copy stands in for it "
+        "(nucleate doctor 'a b' --mend puts it back)"
+    )
+
+
+def test_a_run_whose_log_is_damaged_too_says_so(tmp_path):
+    path = small_run(tmp_path / "a")
+    (path / "run.json").unlink()
+    for segment in (path / "log").iterdir():
+        segment.write_bytes(b"{}\n")
+    assert row_of(path).problem == "run.json is missing, and so is its copy"
 
 
 def test_search_takes_all_words_from_names_tags_and_notes(tmp_path):

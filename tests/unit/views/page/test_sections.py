@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from nucleate.core import Assessment, Step, Verdict
@@ -7,6 +8,8 @@ from nucleate.store import Run
 from nucleate.views.page.judging import Judgement
 from nucleate.views.page.sections import analysis_of, contents, figures, parts_of, said_of
 from nucleate.views.page.snapshot import snapshot_of
+from nucleate.views.report import render_report
+from tests.unit.views.made_heads import write_heads_run
 from tests.unit.views.page.made import small_run
 
 METRIC = "agreement.attractor.accuracy"
@@ -52,3 +55,14 @@ def test_figures(tmp_path):
         ("tokens per second", "1k"),
         ("readings", "30"),
     ]
+
+
+def test_page_and_report_count_the_same_readings(tmp_path):
+    """13 looks at two abilities and one summary of the heads: 39 readings of 3 metrics."""
+    run = Run.open(write_heads_run(tmp_path / "heads"))
+    snapshot = snapshot_of("heads", run, "s")
+    live = dict(figures(snapshot, analysis_of(snapshot, Judgement())))
+    page = " ".join(re.sub(r"<[^>]+>", " ", render_report(run)).split())
+    assert live["readings"] == "39"
+    assert "readings 39 " in page
+    assert "metrics 3 " in page

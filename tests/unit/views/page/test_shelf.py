@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from urllib.parse import unquote
 
 import pytest
@@ -115,7 +116,10 @@ def test_a_run_that_came_later_is_found_and_one_that_went_is_not(tmp_path):
     small_run(tmp_path / "new")
     assert shelf.find("new") is not None
     (tmp_path / "new" / "run.json").unlink()
+    assert [place.key for place in shelf.look()] == ["new"]  # its log holds a copy
+    shutil.rmtree(tmp_path / "new" / "log")
     assert shelf.find("new") is None
+    assert shelf.look() == []
 
 
 def test_links_inside_a_run_are_not_followed(tmp_path):
