@@ -58,9 +58,9 @@ def main() -> None:
             print(f"{layers} layers, seed {seed}: {described(run)}", flush=True)
             name = f"{layers} layers seed {seed}"
             rows += [(name, *row) for row in zip(run.tokens, run.unigram, run.bigram, strict=True)]
-    if wish.curves:
-        with wish.curves.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows(rows)
+            if wish.curves:
+                with wish.curves.open("w", newline="", encoding="utf-8") as file:
+                    csv.writer(file).writerows(rows)
 
 
 def described(run: Run) -> str:
