@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 
 from nucleate.core import UserError
 from nucleate.models import load_checkpoint
+from nucleate.probes.inside import lens_cost
 from nucleate.probes.mechanism.roles import assign_roles
 from nucleate.store import Run
 from nucleate.train.recipe import Recipe
@@ -136,7 +138,9 @@ def test_what_else_is_asked_inside_is_read_at_every_look_and_changes_nothing(
     alone = build_workload(tiny(model=EXPERTS, probes=HEADS)).heads
     assert alone is not None
     rows = 24 * 64  # of held-out text: a pass for geometry and lens, one for routers
-    assert loop.workload.heads.forward_tokens == alone.forward_tokens + 2 * rows
+    read = 24 * (512 // 24)  # positions of the lens, each through the head once more a layer
+    head = math.ceil(lens_cost(loop.training.model.config, 64) * read)
+    assert loop.workload.heads.forward_tokens == alone.forward_tokens + 2 * rows + head
 
 
 def test_asking_inside_without_looks_or_experts_is_refused() -> None:
