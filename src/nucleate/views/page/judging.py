@@ -102,7 +102,8 @@ class Judgement:
             now: Seconds on the clock of `time.monotonic`.
         """
         self.failed = why[:200]
-        self.again = now + min(FIRST_PAUSE * SLOWER**self.failures, LONGEST_PAUSE)
+        pause = FIRST_PAUSE * SLOWER ** min(self.failures, 9)  # more would overflow in days
+        self.again = now + min(pause, LONGEST_PAUSE)
         self.failures += 1
 
     def wants(self, snapshot: Snapshot, now: float = math.inf) -> list[str]:

@@ -140,6 +140,9 @@ def test_each_failure_in_a_row_waits_longer_and_none_longer_than_ten_minutes():
         judgement.fail("no", 1000.0)
         waits.append(judgement.again - 1000.0)
     assert waits == [10.0, 60.0, 360.0, 600.0, 600.0]
+    judgement.failures = 1000  # a week of them
+    judgement.fail("no", 1000.0)
+    assert judgement.again == 1600.0
 
 
 def test_what_comes_late_never_replaces_what_is_newer():
