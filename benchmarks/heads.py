@@ -2,6 +2,7 @@
 
     python -m benchmarks.heads
     python -m benchmarks.heads --size wide --rounds 5 --no-ablation
+    python -m benchmarks.heads --size wide --context 1024 --device cuda
 
 Seconds are those of the processor, one thread, so that other work on the machine counts little; a
 ratio is the median over rounds, in each of which every side runs once in turn. glibc is told to
@@ -15,7 +16,8 @@ these readings from one pass over the same rows. Copying is from weights alone. 
 control task is trained, here on one layer. Ablation of every head needs passes by definition: the
 line says how many. TransformerLens' ``run_with_cache`` runs where it is installed. Memory is what
 a fresh process takes on top of model and rows while one side runs (Linux only). ``wide`` is 12
-layers of 768, weights at random.
+layers of 768, weights at random. On a CUDA device seconds are those of the wall, after everything
+that was asked of the device is done, and memory is what its allocator gave out.
 """
 
 from __future__ import annotations
@@ -64,6 +66,7 @@ def main() -> None:
     parser.add_argument("--context", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--no-ablation", action="store_true", help="leave out the slow side")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--side", help="run one side once and print the memory it took, in MB")
     wish = parser.parse_args()
     torch.set_num_threads(1)
@@ -74,11 +77,13 @@ def main() -> None:
         print(memory(made[wish.side]))
         return
     keep_pages()
-    times = interleaved(made, wish.rounds)
+    on_cuda = wish.device == "cuda"
+    times = interleaved(made, wish.rounds, wall if on_cuda else time.process_time)
     print(what)
     for name, took in times.items():
         ratio = median(own / plain for own, plain in zip(took, times[PLAIN], strict=False))
-        print(f"{name:34s} {ratio:6.2f} × {1e3 * median(took):8.1f} ms {peak(name):8.1f} MB")
+        took_MB = allocated(made[name]) if on_cuda else peak(name)
+        print(f"{name:34s} {ratio:6.2f} × {1e3 * median(took):8.1f} ms {took_MB:8.1f} MB")
 
 
 def sides(wish: argparse.Namespace) -> tuple[Sides, str]:
@@ -88,12 +93,12 @@ def sides(wish: argparse.Namespace) -> tuple[Sides, str]:
     wide = wish.size == "wide"
     size: dict[str, Any] = WIDE if wide else {"size": wish.size}
     settings = ModelSettings(family=wish.family, **size)
-    model = build(settings, len(tokenizer), 0).eval()
+    model = build(settings, len(tokenizer), 0).eval().to(wish.device)
     shape = {"layers": model.config.num_hidden_layers, "heads": model.config.num_attention_heads}
     every = story_head_items(world, Mixture(), tokenizer, context=wish.context, rows=ROWS, **shape)
     items = some_rows(every, len(every.ids_BT) - ROWS, len(every.ids_BT))
-    ids_BT = items.ids_BT
-    apart = GeometryItems(ids_BT.numpy(), real=items.real_BT.numpy(), lens_points=LENS_POINTS)
+    ids_BT = items.ids_BT.to(wish.device)
+    apart = GeometryItems(items.ids_BT.numpy(), real=items.real_BT.numpy(), lens_points=LENS_POINTS)
     heads, geometry = apart.together(items)
     probes = {name: get_probe(name) for name in ("geometry", "lens")}
 
@@ -110,7 +115,7 @@ def sides(wish: argparse.Namespace) -> tuple[Sides, str]:
         with torch.no_grad():
             model(ids_BT, use_cache=False)
 
-    types_N = ids_BT[geometry.kept].numpy()
+    types_N = items.ids_BT[geometry.kept].numpy()
     classes_N = types_N % 8
 
     def trained() -> None:
@@ -127,7 +132,7 @@ def sides(wish: argparse.Namespace) -> tuple[Sides, str]:
         "copying, from weights": lambda: copying_scores(model),
         "a linear probe, trained": trained,
         ABLATED: lambda: ablation_scores(model, items),
-        **lens(model, items),
+        **({} if wish.device == "cuda" else lens(model, items)),
     }
     return made, (
         f"{wish.family} {wish.size}, {shape['layers']} layers of {model.config.hidden_size}, "
@@ -173,18 +178,32 @@ def lens(model: Any, items: HeadItems) -> Sides:
     return {"TransformerLens, run_with_cache": cached}
 
 
-def interleaved(made: Sides, rounds: int) -> dict[str, list[float]]:
+def interleaved(made: Sides, rounds: int, now: Callable[[], float]) -> dict[str, list[float]]:
     """Return seconds of every side, in turn; the slow ones in every fifth round only."""
     times: dict[str, list[float]] = {name: [] for name in made}
     for turn in range(-1, rounds):
         for name, run in made.items():
             if name in SLOW and turn % 5:
                 continue
-            begin = time.process_time()
+            begin = now()
             run()
             if turn >= 0:
-                times[name].append(time.process_time() - begin)
+                times[name].append(now() - begin)
     return times
+
+
+def wall() -> float:
+    """Return the time, once the device has done everything that it was asked."""
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def allocated(run: Callable[[], object]) -> float:
+    """Run once and return by how much the device's memory rose at its highest, in MB."""
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    run()
+    return (torch.cuda.max_memory_allocated() - before) / 1e6
 
 
 def peak(side: str) -> float:

@@ -36,7 +36,7 @@ def save_state(
     """
     tensors, tree = pack_optimizers(optimizers)
     tensors[f"{_RNG}.cpu"] = torch.get_rng_state()
-    if torch.cuda.is_available():
+    if torch.cuda.is_initialized():  # a run on the CPU must not wake a device
         for index, rng in enumerate(torch.cuda.get_rng_state_all()):
             tensors[f"{_RNG}.cuda{index}"] = rng
     save_checkpoint(
@@ -86,8 +86,9 @@ def load_state(run: Path, model: Any, optimizers: dict[str, torch.optim.Optimize
     generators = {name: tensors.pop(name) for name in list(tensors) if name.startswith(_RNG)}
     load_optimizers(optimizers, tensors, checkpoint.json(_TREE)["tree"])
     torch.set_rng_state(generators.pop(f"{_RNG}.cpu"))
-    if generators and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all([generators[name] for name in sorted(generators)])
+    for index in range(torch.cuda.device_count()):
+        if (rng := generators.get(f"{_RNG}.cuda{index}")) is not None:
+            torch.cuda.set_rng_state(rng, index)
     return checkpoint.step
 
 

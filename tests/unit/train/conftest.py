@@ -31,15 +31,19 @@ def fingerprint(loop: Any) -> dict[str, str]:
     """Return SHA-256 of weights, optimiser state and random state of a loop."""
     weights, state = hashlib.sha256(), hashlib.sha256()
     for name, tensor in loop.training.model.state_dict().items():
-        weights.update(name.encode() + tensor.numpy().tobytes())
+        weights.update(name.encode() + tensor.cpu().numpy().tobytes())
     for name, optimizer in loop.training.optimizers.items():
         for index, entries in optimizer.state_dict()["state"].items():
             for key, value in entries.items():
                 content = (
-                    value.numpy().tobytes() if torch.is_tensor(value) else repr(value).encode()
+                    value.cpu().numpy().tobytes()
+                    if torch.is_tensor(value)
+                    else repr(value).encode()
                 )
                 state.update(f"{name}{index}{key}".encode() + content)
     rng = hashlib.sha256(torch.get_rng_state().numpy().tobytes())
+    if torch.cuda.is_initialized():
+        rng.update(torch.cuda.get_rng_state().numpy().tobytes())
     return {
         "weights": weights.hexdigest(),
         "optimizer": state.hexdigest(),

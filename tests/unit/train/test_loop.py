@@ -166,10 +166,10 @@ def test_interrupted_inside_a_step_resumes_bit_identically(
         with pytest.raises(KeyboardInterrupt):
             loop.run()
     run(recipe, tmp_path / "cut", resume=True)
-    _same_end(whole, tmp_path / "cut")
+    same_end(whole, tmp_path / "cut")
 
 
-def _same_end(one: Path, other: Path) -> None:
+def same_end(one: Path, other: Path) -> None:
     ends = [load_checkpoint(path / "resume") for path in (one, other)]
     states = [end.model.state_dict() for end in ends]
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
@@ -195,7 +195,7 @@ def test_control_c_ends_between_two_steps(tmp_path: Path) -> None:
     assert cut.last is not None
     assert cut.last.step == 7
     run(recipe, tmp_path / "cut", resume=True)
-    _same_end(whole, tmp_path / "cut")
+    same_end(whole, tmp_path / "cut")
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_every_kind_of_run_resumes_bit_identically(tmp_path: Path, changes: dict
     with pytest.raises(Killed):
         run(recipe, tmp_path / "cut", listener=KillAt(18))
     run(recipe, tmp_path / "cut", resume=True)
-    _same_end(whole, tmp_path / "cut")
+    same_end(whole, tmp_path / "cut")
 
 
 def _with_text(folder: Path, changes: dict[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ ALL_OTHERS: Pulls = {
 }
 
 
-def _stopped_everywhere(folder: Path, pulls: Pulls, **changes: Any) -> tuple[int, int]:
+def stopped_everywhere(folder: Path, pulls: Pulls, **changes: Any) -> tuple[int, int]:
     """Return the steps of a run, and how many resumptions ended as it did, bit by bit.
 
     Compared are weights, optimisers, random state, every batch, clock, ledger and position.
@@ -51,14 +51,14 @@ def _stopped_everywhere(folder: Path, pulls: Pulls, **changes: Any) -> tuple[int
 
 
 def test_resumed_after_every_step_is_bit_identical(tmp_path: Path) -> None:
-    found = _stopped_everywhere(tmp_path, DATA_DEPTH_LENGTH_DECAY, optimizer={"kind": "muon"})
+    found = stopped_everywhere(tmp_path, DATA_DEPTH_LENGTH_DECAY, optimizer={"kind": "muon"})
     assert found == (STEPS, STEPS)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_so_it_is_with_every_other_lever(tmp_path: Path, optimizer: str) -> None:
     """Coarse tokens, frozen layers, batches, reinforcement, experts, averaged heads; 10¼ steps."""
-    found = _stopped_everywhere(tmp_path, ALL_OTHERS, optimizer={"kind": optimizer})
+    found = stopped_everywhere(tmp_path, ALL_OTHERS, optimizer={"kind": optimizer})
     assert found == (13, 13)
 
 

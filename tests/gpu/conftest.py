@@ -1,0 +1,17 @@
+"""What needs a CUDA device; elsewhere these tests are skipped, and say so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip everything here where torch finds no CUDA device."""
+    if torch.cuda.is_available():
+        return
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.skip(reason="torch finds no CUDA device"))
