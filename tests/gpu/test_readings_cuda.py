@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from nucleate.core import Curve
 from nucleate.observe.scan import scan
 from nucleate.probes.landscape import SGLD, llc
 from nucleate.probes.mechanism.composition import composition
@@ -46,14 +47,24 @@ def test_a_scan_reads_the_same(
     }
     assert sides["cpu"].keys() == sides["cuda"].keys()
     assert len(sides["cpu"]) > (3 if suite == "landscape" else 20)
-    far = {}
-    for name, curve in sides["cpu"].items():
-        one, other = np.array(curve.values), np.array(sides["cuda"][name].values)
-        np.testing.assert_array_equal(np.isnan(one), np.isnan(other), err_msg=name)
-        off = np.nanmax(np.abs(one - other) / (1e-3 + np.abs(one)), initial=0)
-        if off > 2e-3:
-            far[name] = float(off)
-    assert far == {}
+    off = {name: _off(curve, sides["cuda"][name]) for name, curve in sides["cpu"].items()}
+    assert {name: far for name, far in off.items() if far} == {}
+
+
+def _off(one: Curve, other: Curve) -> float:
+    """Return by how much two sides differ at most, 0 where it is no more than it may be.
+
+    Answers that tie may fall either way; what is drawn at random is drawn on the device.
+    """
+    a, b, se_a, se_b = (np.array(x) for x in (one.values, other.values, one.se, other.se))
+    assert (np.isnan(a) == np.isnan(b)).all()
+    allowed = 2e-3 * (1e-3 + np.abs(a))
+    if one.metric.endswith("accuracy"):
+        allowed = np.maximum(allowed, 1 / 24)
+    if one.metric.startswith(("llc", "hessian")):
+        allowed = 4 * np.hypot(se_a, se_b) + allowed
+    far = np.abs(a - b) - allowed
+    return max(float(np.nanmax(far, initial=0.0)), 0.0)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -12,10 +12,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from nucleate.models import ModelSettings, build
 from nucleate.observe.schedule import ProbeSettings
 from nucleate.observe.watch import watch
-from nucleate.store import Run
+from nucleate.store import Manifest, Run, RunWriter
 from nucleate.train.ledger import costs
+from nucleate.train.loop import Loop
 from nucleate.train.recipe import OptimizerSettings
 from nucleate.train.session import run
+from nucleate.train.workload import build_workload
 from tests.unit.bridges.test_hf_trainer import SUITE
 from tests.unit.train.conftest import fingerprint, tiny
 from tests.unit.train.levers.test_levers_resume import (
@@ -47,7 +49,6 @@ def test_looking_changes_nothing(tmp_path: Path, kind: str) -> None:
     assert looked.training.device.type == "cuda"
     assert fingerprint(looked) == fingerprint(plain)
     assert len(Run.open(tmp_path / "a").heads().steps) == 9
-    assert Run.open(tmp_path / "a").manifest.environment["device"] == torch.cuda.get_device_name()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -58,6 +59,7 @@ def test_killed_and_resumed_is_bit_identical(tmp_path: Path, kind: str) -> None:
         run(settings, tmp_path / "cut", listener=KillAt(18))
     run(settings, tmp_path / "cut", resume=True)
     same_end(whole, tmp_path / "cut")
+    assert Run.open(whole).manifest.environment["device"] == torch.cuda.get_device_name()
 
 
 @pytest.mark.parametrize("pulls", [DATA_DEPTH_LENGTH_DECAY, ALL_OTHERS], ids=["40", "others"])
@@ -98,12 +100,14 @@ def test_dropout_draws_what_it_would_have_drawn(tmp_path: Path) -> None:
 
 
 def test_a_look_gives_its_memory_back(tmp_path: Path) -> None:
-    loop = trained(tmp_path / "a", recipe(probes=LOOKS))
-    assert loop.observer is not None
-    loop.observer.measure(loop.step)
-    before = torch.cuda.memory_allocated()
-    loop.observer.measure(loop.step)
-    assert torch.cuda.memory_allocated() == before
+    settings = recipe(probes=LOOKS)
+    with RunWriter.create(tmp_path / "a", Manifest("test")) as writer:
+        loop = Loop(settings, build_workload(settings), writer)
+        loop.run()
+        before = torch.cuda.memory_allocated()
+        for look in loop.observers:
+            assert look.measure(loop.step)
+        assert torch.cuda.memory_allocated() == before
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])

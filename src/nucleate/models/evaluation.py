@@ -16,18 +16,47 @@ def held_still(model: Any) -> Iterator[Any]:
     """Lend a module in evaluation mode and outside autocast.
 
     Afterwards every module is in the mode it was in, and every random generator in the state it
-    was in. Modes are set without `eval()`, which some modules override.
+    was in. Modes are set without `eval()`, which some modules override. Hooks and attributes that
+    came in between are taken away again: `transformers` leaves a hook on every layer whose hidden
+    states were asked for once, and a compiled model would be compiled again because of it.
     """
-    modes = [(module, module.training) for module in model.modules()]
+    found = [(module, module.training, _shape_of(module)) for module in model.modules()]
     device = next(model.parameters()).device.type
     try:
         with preserved_random_state(), torch.autocast(device, enabled=False):
-            for module, _ in modes:
+            for module, _, _ in found:
                 module.training = False
             yield model
     finally:
-        for module, training in modes:
+        for module, training, shape in found:
             module.training = training
+            _reshape(module, *shape)
+
+
+_HOOKS = (
+    "_forward_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+)
+
+
+def _shape_of(module: Any) -> tuple[set[str], list[set[int]]]:
+    """Return the attributes of a module, and which hooks it has of each kind."""
+    return set(vars(module)), [set(vars(module)[kind]) for kind in _HOOKS]
+
+
+def _reshape(module: Any, attributes: set[str], hooks: list[set[int]]) -> None:
+    """Take away what a module did not have."""
+    for kind, known in zip(_HOOKS, hooks, strict=True):
+        there = vars(module)[kind]
+        for key in [key for key in there if key not in known]:
+            del there[key]
+    for name in vars(module).keys() - attributes:
+        del vars(module)[name]
 
 
 @contextmanager

@@ -81,9 +81,12 @@ class Objective:
         return found
 
     def __call__(self, parameters: Sequence[torch.Tensor], batch: Data) -> torch.Tensor:
-        """Return the loss of a batch with these parameters in place of the module's own."""
+        """Return the loss of a batch with these parameters in place of the module's own.
+
+        The batch may lie on another device.
+        """
         placed = self._fixed | dict(zip(self._keys, parameters, strict=True))
-        found: torch.Tensor = functional_call(self._host, placed, (batch,))
+        found: torch.Tensor = functional_call(self._host, placed, (_on(self.device, batch),))
         return found
 
     def gradient(
@@ -117,6 +120,14 @@ def take(data: Data, rows: torch.Tensor) -> Data:
     if isinstance(data, dict):
         return {key: take(value, rows) for key, value in data.items()}
     return tuple(take(value, rows) for value in data)
+
+
+def _on(device: torch.device, data: Data) -> Data:
+    if isinstance(data, torch.Tensor):
+        return data.to(device)
+    if isinstance(data, dict):
+        return {key: _on(device, value) for key, value in data.items()}
+    return tuple(_on(device, value) for value in data)
 
 
 class _Host(nn.Module):

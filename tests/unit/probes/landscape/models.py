@@ -43,7 +43,7 @@ def small(family="llama", seed=0):
 
 @contextmanager
 def unchanged(model):
-    """Assert that a block leaves weights, buffers, gradients, modes, keys and random states."""
+    """Assert that a block leaves weights, buffers, gradients, modes, hooks and random states."""
     before, state = picture(model), torch.get_rng_state()
     yield
     after = picture(model)
@@ -60,7 +60,10 @@ def picture(model):
         for k, p in model.named_parameters()
     }
     tensors |= {f"id {k}": id(p) for k, p in model.named_parameters()}
-    return tensors | {f"mode {k}": m.training for k, m in model.named_modules()}
+    for k, module in model.named_modules():
+        tensors |= {f"mode {k}": module.training, f"attributes {k}": sorted(vars(module))}
+        tensors[f"hooks {k}"] = [list(v) for n, v in vars(module).items() if n.endswith("_hooks")]
+    return tensors
 
 
 def same(one, other):
