@@ -36,7 +36,7 @@ def save_state(
     """
     tensors, tree = pack_optimizers(optimizers)
     tensors[f"{_RNG}.cpu"] = torch.get_rng_state()
-    if torch.cuda.is_initialized():  # a run on the CPU must not wake a device
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # a run on the CPU must not wake a device
         for index, rng in enumerate(torch.cuda.get_rng_state_all()):
             tensors[f"{_RNG}.cuda{index}"] = rng
     save_checkpoint(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nucleate.core import DataError
+from nucleate.probes.geometry.on_device import Device, kernel_products
 
 # Suffixes: N samples, D and E dimensions of either representation, L layers.
 
@@ -58,7 +59,9 @@ def cka_matrix(layers_LND: ArrayLike) -> Array:
     return out
 
 
-def batched_cka(layers_LND: ArrayLike, *, batch: int = 128, seed: int = 0) -> Array:
+def batched_cka(
+    layers_LND: ArrayLike, *, batch: int = 128, seed: int = 0, device: Device = None
+) -> Array:
     """Return debiased CKA between every two layers from batches of samples, shape ``(L, L)``.
 
     Each unbiased HSIC is averaged over batches of samples, which leaves it unbiased, before the
@@ -71,6 +74,7 @@ def batched_cka(layers_LND: ArrayLike, *, batch: int = 128, seed: int = 0) -> Ar
         batch: Samples of a batch, at least 4; the batches are of one size, and up to ``N / batch``
             samples are left out of them.
         seed: Of the order in which samples are dealt.
+        device: Where to compute, in float64; the processor if left out.
 
     Source: Nguyen et al. 2021 (arXiv:2010.15327), equation 4.
     """
@@ -83,20 +87,23 @@ def batched_cka(layers_LND: ArrayLike, *, batch: int = 128, seed: int = 0) -> Ar
     order = np.random.default_rng(seed).permutation(samples)[: n * batches]
     dealt = layers[:, order].reshape(size, batches, n, -1)
     dealt -= dealt.mean(2, keepdims=True)
-    kernels = dealt @ dealt.swapaxes(-1, -2)
-    kernels[..., np.arange(n), np.arange(n)] = 0
-    rows = kernels.sum(-1).reshape(size, -1).astype(np.float64)
+    both, rows = _kernels(dealt) if device is None else kernel_products(dealt, device)
     sums = rows.reshape(size, batches, n).sum(-1)
-    flat = kernels.reshape(size, -1)
-    hsic = (
-        (flat @ flat.T).astype(np.float64)
-        + sums @ sums.T / ((n - 1) * (n - 2))
-        - 2 / (n - 2) * (rows @ rows.T)
-    )
+    hsic = both + sums @ sums.T / ((n - 1) * (n - 2)) - 2 / (n - 2) * (rows @ rows.T)
     own = np.where(np.diag(hsic) > 0, np.diag(hsic), math.nan)
     out: Array = hsic / np.sqrt(np.outer(own, own))
     np.fill_diagonal(out, 1.0)
     return out
+
+
+def _kernels(dealt_LKBD: NDArray[np.float32]) -> tuple[Array, Array]:
+    """Return what `kernel_products` returns."""
+    kernels = dealt_LKBD @ dealt_LKBD.swapaxes(-1, -2)
+    own = np.arange(kernels.shape[-1])
+    kernels[..., own, own] = 0
+    flat = kernels.reshape(len(kernels), -1)
+    rows = kernels.sum(-1).reshape(len(kernels), -1)
+    return (flat @ flat.T).astype(np.float64), rows.astype(np.float64)
 
 
 def samples_per_dimension(x_ND: ArrayLike) -> float:

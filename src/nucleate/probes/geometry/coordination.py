@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nucleate.detect.runs import cross_lag
 from nucleate.probes.geometry.cka import batched_cka, cka_matrix, samples_per_dimension
+from nucleate.probes.geometry.on_device import Device
 
 # Suffixes: L layers, S checkpoints, N samples, D dimensions.
 
@@ -63,15 +64,18 @@ def onset_dispersion(tokens_S: ArrayLike, values_LS: ArrayLike) -> OnsetDispersi
     return OnsetDispersion(spread, tuple(onsets), len(there))
 
 
-def layer_similarity(layers_LND: ArrayLike, *, batch: int = 0) -> LayerSimilarity:
+def layer_similarity(
+    layers_LND: ArrayLike, *, batch: int = 0, device: Device = None
+) -> LayerSimilarity:
     """Return the mean similarity between layers at one checkpoint.
 
     Args:
         layers_LND: Residual streams, shape ``(L, N, D)``, at least 2 layers.
         batch: Samples of a batch (`batched_cka`); 0 compares all with all (`cka_matrix`).
+        device: Where batches are compared; the processor if left out.
     """
     layers = np.asarray(layers_LND)
-    matrix = batched_cka(layers, batch=batch) if batch else cka_matrix(layers)
+    matrix = batched_cka(layers, batch=batch, device=device) if batch else cka_matrix(layers)
     above = matrix[np.triu_indices(len(matrix), 1)]
     return LayerSimilarity(
         float(above.mean()), float(np.diag(matrix, 1).mean()), samples_per_dimension(layers[0])

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nucleate.core import DataError
 from nucleate.probes.geometry.distinct import distinct
+from nucleate.probes.geometry.on_device import Device, nearest_two
 
 # Suffixes: N points, D dimensions, B points of one block, 2 nearest neighbours.
 
@@ -47,6 +48,7 @@ def two_nn(
     repeats: int = 4,
     queries: int | None = None,
     seed: int = 0,
+    device: Device = None,
 ) -> IntrinsicDimension:
     """Estimate intrinsic dimension by TwoNN, of all points and again of ever smaller subsamples.
 
@@ -63,6 +65,7 @@ def two_nn(
         queries: How many points, drawn by `seed`, to find the neighbours of (among all points);
             all if left out or too many.
         seed: Of the subsamples and of the queries.
+        device: Where to look for neighbours; the processor if left out.
 
     Raises:
         DataError: Fewer than 20 distinct points.
@@ -80,14 +83,14 @@ def two_nn(
         )
     rng = np.random.default_rng(seed)
     asked = rng.permutation(len(points))[:queries] if queries else np.arange(len(points))
-    whole = _dimension(points, asked)
+    whole = _dimension(points, asked, device)
     by_size = [(len(points), whole)]
     for halving in range(1, halvings + 1):
         size = len(points) >> halving
         if size < _FEW:
             break
         chosen = (rng.choice(len(points), size, replace=False) for _ in range(repeats))
-        each = [_dimension(points[rows], np.arange(size)) for rows in chosen]
+        each = [_dimension(points[rows], np.arange(size), device) for rows in chosen]
         by_size.append((size, float(np.mean(each))))
     return IntrinsicDimension(
         whole, tuple(by_size), len(points), len(given) - len(points), len(asked)
@@ -97,8 +100,12 @@ def two_nn(
 _FEW, _BLOCK = 20, 512
 
 
-def _dimension(points_ND: NDArray[Any], asked_Q: NDArray[np.int64]) -> float:
-    ratios = np.sort(_ratios(points_ND, asked_Q))
+def _dimension(points_ND: NDArray[Any], asked_Q: NDArray[np.int64], device: Device) -> float:
+    if device is None:
+        ratios = np.sort(_ratios(points_ND, asked_Q))
+    else:
+        square_Q2 = nearest_two(points_ND, asked_Q, device)
+        ratios = np.sort(np.sqrt(square_Q2[:, 1] / square_Q2[:, 0]))
     kept = int(len(ratios) * (1 - DROPPED))
     share = np.arange(1, kept + 1) / len(ratios)
     x, y = np.log(ratios[:kept]), -np.log1p(-share)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nucleate.core import DataError
 from nucleate.probes.geometry.distinct import distinct
+from nucleate.probes.geometry.on_device import Device, squared_singular
 
 # Suffixes: N samples, D dimensions, S the smaller of the two, R ranks.
 
@@ -36,7 +37,11 @@ class Spectra:
 
 
 def spectra(
-    x_ND: ArrayLike, count_N: NDArray[np.int64] | None = None, *, clear: int = 32
+    x_ND: ArrayLike,
+    count_N: NDArray[np.int64] | None = None,
+    *,
+    clear: int = 32,
+    device: Device = None,
 ) -> Spectra:
     """Return both spectra at less than the price of one decomposition.
 
@@ -56,6 +61,7 @@ def spectra(
         count_N: How many samples each of them stands for (`distinct`); counted here if left out.
         clear: How many of the largest eigenvalues must stand clear of rounding for float32: the
             last rank that a power law is fitted to.
+        device: Where to compute, then in float64 (`on_device`); the processor if left out.
 
     Raises:
         DataError: Fewer than two samples, or not all are finite.
@@ -72,7 +78,9 @@ def spectra(
     if samples < 2:
         raise _none(x.shape)
     found, single = None, False
-    if x.dtype == np.float32:
+    if device is not None:
+        found, single = squared_singular(x, count_N, device), True
+    elif x.dtype == np.float32:
         found = _reduced(*_centred(x, count_N), count_N)
         single = _enough(found[0], clear)
     if found is None or not single:
@@ -81,7 +89,7 @@ def spectra(
     eigenvalues, singular = np.zeros(size), np.zeros(size)
     eigenvalues[: len(found[0])] = found[0] / (samples - 1)
     singular[: len(found[1])] = np.sqrt(found[1])
-    return Spectra(eigenvalues, singular, single)
+    return Spectra(eigenvalues, singular, single and device is None)
 
 
 def _none(shape: tuple[int, ...]) -> DataError:

@@ -46,6 +46,28 @@ def test_both_spectra_are_those_of_two_decompositions(shape, mean, rng):
     assert not found.single
 
 
+@pytest.mark.parametrize("shape", [(60, 24), (24, 60), (40, 40)])
+def test_where_it_is_computed_makes_no_difference(shape, rng):
+    """The plain way in which a card computes, run on the processor: some points are there twice."""
+    x = rng.normal(size=(3, *shape)).astype(np.float32) + 2
+    x[:, 7] = x[:, 3]
+    kept, count = distinct(x[0])
+    for given in ((x[0],), (x[0][kept], count)):
+        here, there = spectra(*given), spectra(*given, device="cpu")
+        assert here.singular_R.shape == there.singular_R.shape
+        np.testing.assert_allclose(
+            there.singular_R, np.linalg.svd(x[0], compute_uv=False), atol=3e-6
+        )
+        np.testing.assert_allclose(there.eigenvalues_R, eigenvalues(x[0]), atol=1e-6)
+        assert not there.single
+    for queries in (None, 10):
+        here, there = (two_nn(x[0], queries=queries, device=d) for d in (None, "cpu"))
+        np.testing.assert_allclose(there.by_size, here.by_size, rtol=1e-5)
+    np.testing.assert_allclose(
+        batched_cka(x, batch=8, device="cpu"), batched_cka(x, batch=8), atol=2e-5
+    )
+
+
 def test_spectra_written_out_by_hand():
     """Corners of a square, shifted: variances 4/3 twice; with the mean, 4 + 4·(9 + 16)."""
     x = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]], dtype=np.float64)
