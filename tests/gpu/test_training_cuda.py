@@ -125,11 +125,3 @@ def test_booked_flops_are_those_of_the_kernels(family: str, precision: torch.dty
     assert sum(booked.forward.values()) * ids.numel() == pytest.approx(forward, rel=0.01)
     whole = (sum(booked.forward.values()) + booked.backward) * ids.numel()
     assert whole == pytest.approx(counter.get_total_flops(), rel=0.04)
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_a_compiled_model_is_watched_without_a_trace(tmp_path: Path) -> None:
-    settings = {"precision": "bf16", "compile": True}
-    looked = trained(tmp_path / "a", recipe(probes=LOOKS, **settings))
-    plain = trained(tmp_path / "b", recipe(**settings), observed=False)
-    assert fingerprint(looked) == fingerprint(plain)

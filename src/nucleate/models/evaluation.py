@@ -17,8 +17,8 @@ def held_still(model: Any) -> Iterator[Any]:
 
     Afterwards every module is in the mode it was in, and every random generator in the state it
     was in. Modes are set without `eval()`, which some modules override. Hooks and attributes that
-    came in between are taken away again: `transformers` leaves a hook on every layer whose hidden
-    states were asked for once, and a compiled model would be compiled again because of it.
+    came in between are taken away again: `transformers` leaves a hook on every layer once hidden
+    states were asked for.
     """
     found = [(module, module.training, _shape_of(module)) for module in model.modules()]
     device = next(model.parameters()).device.type
