@@ -28,6 +28,8 @@ class Family:
         qkv_bias, out_bias, mlp_bias: Biases of the projections into and out of attention, and of
             the MLP.
         expert_width: Key of an expert's hidden width, where there can be experts.
+        shared_width: Key of the hidden width of one more expert, through which every token passes,
+            weighed by a number of its own.
         positions: Whether positions are learned, one vector each.
         extra: Further parameters of a layer.
         keys: Keys of the config that are called otherwise than in Llama's.
@@ -44,6 +46,7 @@ class Family:
     out_bias: Bias = _NO
     mlp_bias: Bias = _NO
     expert_width: str = ""
+    shared_width: str = ""
     positions: bool = False
     extra: int = 0
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -62,6 +65,12 @@ FAMILIES: Mapping[str, Family] = {
         defaults={"num_local_experts": 8, "num_experts_per_tok": 2},
     ),
     "qwen2": Family(qkv_bias=_ALWAYS),
+    "qwen2_moe": Family(
+        qkv_bias=("qkv_bias", True),
+        expert_width="moe_intermediate_size",
+        shared_width="shared_expert_intermediate_size",
+        defaults={"num_local_experts": 60, "num_experts_per_tok": 4},
+    ),
     "qwen3": Family(qk_norm="shared", **_BOTH, defaults={"head_dim": 128}),
     "qwen3_moe": Family(
         qk_norm="shared",

@@ -35,6 +35,7 @@ class Architecture:
         context: Longest sequence; 0 when the config does not say.
         dense_layers, dense_width: Layers whose MLP has no experts beside others that do, and the
             hidden width of theirs.
+        shared_width: Hidden width of an expert that every token passes through beside others.
         vectors: Parameters of the norms and biases of one layer, of an MLP like most layers'.
         others: Parameters of the last norm, and of positions that are learned.
     """
@@ -53,6 +54,7 @@ class Architecture:
     context: int = 0
     dense_layers: int = 0
     dense_width: int = 0
+    shared_width: int = 0
     vectors: int = 0
     others: int = 0
 
@@ -63,8 +65,19 @@ class Architecture:
 
     @property
     def dense_weights(self) -> int:
-        """Weights of all MLPs of `dense_layers`."""
-        return FAMILIES[self.family].matrices * self.width * self.dense_width * self.dense_layers
+        """Weights of all MLPs that every token passes through beside experts."""
+        widths = self.dense_layers * self.dense_width + self.routed_layers * self.shared_width
+        return FAMILIES[self.family].matrices * self.width * widths
+
+    @property
+    def routed_layers(self) -> int:
+        """Layers of experts; all layers where there are none."""
+        return self.layers - self.dense_layers
+
+    @property
+    def router_weights(self) -> int:
+        """Weights of one router, and of what weighs an expert that is shared."""
+        return self.width * (self.experts + (1 if self.shared_width else 0))
 
     @property
     def attention_weights(self) -> int:
@@ -132,13 +145,14 @@ def _read(name: str, said: _Said) -> Architecture:
     family = said.family
     width, heads = said.size("hidden_size"), said.size("num_attention_heads")
     layers, mlp_width = said.size("num_hidden_layers"), said.get("intermediate_size")
-    experts = dense_layers = dense_width = 0
+    experts = dense_layers = dense_width = shared_width = 0
     if family.expert_width:
         named = said.get("num_experts")
         experts = int(said.get("num_local_experts") or 0) if named is None else int(named)
     if experts:
         dense_layers, dense_width = _without_experts(said, layers), int(mlp_width or 0)
         mlp_width = said.size(family.expert_width)
+        shared_width = said.size(family.shared_width) if family.shared_width else 0
     if mlp_width is None and name == "gpt2":
         mlp_width = 4 * width
     found = Architecture(
@@ -156,6 +170,7 @@ def _read(name: str, said: _Said) -> Architecture:
         context=int(said.get("max_position_embeddings") or 0),
         dense_layers=dense_layers,
         dense_width=dense_width if dense_layers else 0,
+        shared_width=shared_width,
     )
     positions = found.context * width if family.positions else 0
     return replace(
@@ -194,13 +209,12 @@ def forward_flops(architecture: Architecture, context: int) -> dict[str, float]:
     experts that a token passes through), ``router`` (0 without experts), ``head``.
     """
     a = architecture
-    routed = a.layers - a.dense_layers
     return {
         "embedding": 0.0,
         "attention_projections": 2.0 * a.layers * a.attention_weights,
         "attention_scores": 4.0 * a.layers * a.heads * a.head_width * context,
-        "mlp": 2.0 * (routed * a.active * a.mlp_weights + a.dense_weights),
-        "router": 2.0 * routed * a.width * a.experts,
+        "mlp": 2.0 * (a.routed_layers * a.active * a.mlp_weights + a.dense_weights),
+        "router": 2.0 * a.routed_layers * a.router_weights,
         "head": 2.0 * a.width * a.vocab,
     }
 
@@ -211,9 +225,8 @@ def count_parameters(architecture: Architecture) -> tuple[int, int]:
     Weights that embedding and head share count once.
     """
     a = architecture
-    routed = a.layers - a.dense_layers
     embeddings = a.width * a.vocab * (1 if a.tied else 2)
     everywhere = a.layers * (a.attention_weights + a.vectors) + a.dense_weights
     mlps = max(a.experts, 1) * a.mlp_weights
-    total = embeddings + everywhere + routed * (a.width * a.experts + mlps) + a.others
-    return total, total - routed * (mlps - a.active * a.mlp_weights)
+    total = embeddings + everywhere + a.routed_layers * (a.router_weights + mlps) + a.others
+    return total, total - a.routed_layers * (mlps - a.active * a.mlp_weights)

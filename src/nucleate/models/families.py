@@ -44,6 +44,7 @@ FAMILIES = {
     "mistral": Family(),
     "mixtral": Family(),
     "qwen2": Family(),
+    "qwen2_moe": Family(),
     "qwen3": Family(qk_norms=_NORMED),
     "qwen3_moe": Family(qk_norms=_NORMED),
     "smollm3": Family(),

@@ -92,7 +92,12 @@ def final_norm(model: Any) -> nn.Module:
 
 
 def head_shape(model: Any) -> tuple[int, int, int]:
-    """Return ``(L, H, K)``."""
+    """Return ``(L, H, K)``.
+
+    Raises:
+        UserError: An architecture whose heads are not known.
+    """
+    family_of(model)
     config = model.config
     heads = config.num_attention_heads
     width = getattr(config, "head_dim", None) or config.hidden_size // heads

@@ -51,7 +51,10 @@ def fold_heads(norm: Any, weight_JDK: torch.Tensor) -> torch.Tensor:
         weight_JDK = weight_JDK - weight_JDK.mean(-1, keepdim=True)
         return weight_JDK * torch.stack([each.weight for each in norm.norms])[:, None]
     scale: Any = _scale(norm)
-    return weight_JDK * (scale if len(scale) == width else scale.view(heads, 1, width))
+    folded: torch.Tensor = weight_JDK * (
+        scale if len(scale) == width else scale.view(heads, 1, width)
+    )
+    return folded
 
 
 def _scale(norm: Any) -> torch.Tensor | None:

@@ -10,7 +10,7 @@ import torch
 def logits_of(model: Any, hidden_XD: torch.Tensor) -> torch.Tensor:
     """Return a model's logits ``(…, V)`` of what is behind its final norm, ``(…, D)``.
 
-    They are divided and capped as the config says (Granite, Cohere; Gemma 2).
+    They are multiplied and capped as the config says (Granite, Cohere; Gemma 2).
     """
     logits: torch.Tensor = model.get_output_embeddings()(hidden_XD)
     factor, cap = logit_factor(model), getattr(model.config, "final_logit_softcapping", None)
@@ -22,5 +22,6 @@ def logits_of(model: Any, hidden_XD: torch.Tensor) -> torch.Tensor:
 def logit_factor(model: Any) -> float:
     """Return by how much a model multiplies what its output head says."""
     config = model.config
-    divisor = float(getattr(config, "logits_scaling", None) or 1)
-    return float(getattr(config, "logit_scale", None) or 1) / divisor
+    if config.model_type.startswith("granite"):
+        return 1 / float(config.logits_scaling)
+    return float(config.logit_scale) if config.model_type.startswith("cohere") else 1.0

@@ -108,6 +108,7 @@ SMALL: dict[str, Any] = {
         ("Qwen3Moe", {"num_key_value_heads": 2, "head_dim": 32, "num_experts": 4}),
         ("Qwen3Moe", {"mlp_only_layers": [1], "num_experts": 4, "moe_intermediate_size": 24}),
         ("Qwen3Moe", {"decoder_sparse_step": 2, "num_experts": 4, "moe_intermediate_size": 24}),
+        ("Qwen2Moe", {"num_experts": 4, "mlp_only_layers": [0], "moe_intermediate_size": 24}),
         ("Qwen3Moe", {"num_experts": 0, "attention_bias": True}),
         ("SmolLM3", {"num_key_value_heads": 2, "attention_bias": True, "mlp_bias": True}),
         ("Gemma", {"num_key_value_heads": 2, "head_dim": 32}),

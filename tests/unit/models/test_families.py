@@ -243,6 +243,16 @@ def test_the_lens_ends_in_the_logits_of_the_model(name):
     assert found.kl_L[1] == pytest.approx(float(expected), rel=1e-3)
 
 
+@torch.no_grad()
+def test_logits_of_a_model_that_multiplies_them():
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    tokens = {"vocab_size": 50, "pad_token_id": 0, "logit_scale": 0.25}
+    config = AutoConfig.for_model("cohere", intermediate_size=16, **sizes, **tokens)
+    model, ids_BT = AutoModelForCausalLM.from_config(config).eval(), rows()
+    hidden_BTD = model.base_model(ids_BT).last_hidden_state
+    torch.testing.assert_close(logits_of(model, hidden_BTD), model(ids_BT).logits)
+
+
 @every
 def test_circuits_by_weights_can_be_read(name):
     model = other(name)

@@ -5,13 +5,12 @@ import pytest
 from tests.unit.probes.mechanism.constructed import other
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from nucleate.core import UserError
 from nucleate.corpora.storyworld import make_world, vocabulary
 from nucleate.corpora.tokenizer import word_tokenizer
 from nucleate.observe.scan import scan
 from nucleate.store import Run
 
-ASK = {"suite": "mechanism", "items": 6, "context": 48}
+ASK = {"suite": "mechanism", "items": 8, "context": 48}
 TOKENIZER = word_tokenizer(vocabulary(make_world(0).towns))
 
 
@@ -33,7 +32,7 @@ def test_heads_of_a_folder_of_checkpoints(tmp_path, name):
     assert str(run.status) == "finished"
     assert not [event for event in run.events() if "fail" in event.kind]
     history, curves = run.heads(), run.curves()
-    assert history.steps == [1, 2]
+    assert [step.step for step in history.steps] == [1, 2]
     assert history.values("induction").shape == (2, 2, 4)
     assert np.abs(history.values("ablation.agreement")).max() > 0.01
     assert np.ptp(history.values("previous_token")) > 0.01
@@ -42,10 +41,19 @@ def test_heads_of_a_folder_of_checkpoints(tmp_path, name):
     assert of_routers == ({"L0"} if name == "qwen3_moe" else set())
 
 
-def test_an_architecture_whose_heads_are_unknown_is_refused_in_one_line(tmp_path):
-    sizes = {"vocab_size": len(TOKENIZER), "hidden_size": 16, "n_layer": 1, "n_head": 2}
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model("bloom", **sizes))
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [("bloom", {"n_layer": 1, "n_head": 2}), ("mamba", {"num_hidden_layers": 1, "state_size": 4})],
+)
+def test_of_other_architectures_one_line_says_so(tmp_path, name, sizes):
+    """And what needs no heads is measured all the same."""
+    own = sizes | {"vocab_size": len(TOKENIZER), "hidden_size": 16}
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(name, **own))
     folder = saved(tmp_path / "series", [model])
-    with pytest.raises(UserError, match=r"heads of this .* not known .got 'bloom'") as error:
-        scan(folder, out=tmp_path / "out", tokens_per_step=1000, **ASK)
-    assert "\n" not in str(error.value)
+    run = Run.open(scan(folder, out=tmp_path / "out", tokens_per_step=1000, **ASK))
+    told = [event.text for event in run.events() if event.kind == "probe failed"]
+    for probe in ("heads", "ablation", "roles"):
+        start = f"{probe}: UserError: heads of this architecture are not known (got '{name}'"
+        (line,) = (text for text in told if text.startswith(start))
+        assert "\n" not in line
+    assert "geometry.L1.rankme" in {reading.metric for _, reading in run.readings()}

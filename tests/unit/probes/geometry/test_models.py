@@ -142,9 +142,11 @@ def _first(out):
     return out[0] if isinstance(out, tuple) else out
 
 
-@pytest.mark.parametrize(("name", "routed"), [("olmoe", [0, 1, 2]), ("qwen3_moe", [0, 2])])
+@pytest.mark.parametrize(
+    ("name", "routed"), [("olmoe", [0, 1, 2]), ("qwen2_moe", [0, 2]), ("qwen3_moe", [0, 2])]
+)
 def test_routers_under_other_names(name, routed):
-    """In Qwen's model of three layers the one between has no experts."""
+    """In Qwen's models of three layers the one between has no experts."""
     model = other(name, vocab_size=VOCABULARY).eval()
     assert routed_layers(model) == routed
     logits_LNE, layers, seen = router_logits(model, IDS), layer_modules(model), []

@@ -23,6 +23,8 @@ OTHERS = {
     "olmo2": {"attention_bias": True},
     "olmo3": _WINDOW | _EVERY_OTHER,
     "olmoe": _EXPERTS | {"clip_qkv": 1.0},
+    "qwen2_moe": _EXPERTS
+    | {"moe_intermediate_size": 24, "shared_expert_intermediate_size": 40, "mlp_only_layers": [1]},
     "qwen3": _WINDOW | _EVERY_OTHER | {"head_dim": 16, "use_sliding_window": True},
     "qwen3_moe": _EXPERTS
     | {"head_dim": 16, "attention_bias": True, "moe_intermediate_size": 24, "mlp_only_layers": [1]},
