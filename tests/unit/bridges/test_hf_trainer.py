@@ -101,8 +101,9 @@ def test_heads_are_looked_at_where_it_is_asked(
     from nucleate.bridges.hf_trainer import NucleateCallback
     from nucleate.corpora.tokenizer import word_tokenizer
 
-    words = "Anna saw a dog . Tom ran to the road It rained again one two three".split()
-    texts = [f"Anna saw a dog . Tom ran to the road {n} . It rained . " * 6 for n in words * 4]
+    words = "Anna saw a dog . Tom ran to the road It rained again".split()
+    words += [f"thing{n}" for n in range(20)]
+    texts = [f"Anna saw a dog . Tom ran to the road {n} . It rained . " * 6 for n in words * 2]
     callback = NucleateCallback(
         tmp_path / "run",
         tokenizer=word_tokenizer(words),
