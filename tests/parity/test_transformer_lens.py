@@ -18,7 +18,7 @@ head_detector = pytest.importorskip(
     exc_type=ImportError,
 )
 pytestmark = pytest.mark.filterwarnings("default")
-FAMILIES = ("llama", "neox", "mixtral", "gpt2")
+FAMILIES = ("llama", "neox", "mixtral", "gpt2", "olmo2", "olmoe", "smollm3")
 TOKENIZER = word_tokenizer([f"t{token}" for token in range(1, VOCABULARY)])
 
 

@@ -12,6 +12,7 @@ from nucleate.corpora.text import Documents
 from nucleate.corpora.tokenizer import begin_token
 from nucleate.models.heads import attention_parts
 from nucleate.observe.schedule import HEADS_CONTEXT, ProbeSettings
+from nucleate.probes.geometry.moe import has_routers
 from nucleate.probes.suites import Suite
 
 MIN_TEXTS = 50
@@ -82,7 +83,7 @@ def looks_at_texts(
             expected=f"{HEADS_CONTEXT} or more",
         )
     layers, heads = len(attention_parts(model)), int(model.config.num_attention_heads)
-    if "routers" in settings.inside and not getattr(model.config, "num_local_experts", None):
+    if "routers" in settings.inside and not has_routers(model):
         raise UserError("inside asks routers, and the model has no experts", where="inside")
     asked = texts[1::2]
     looks = text_looks(asked, tokenizer, layers=layers, heads=heads, context=context)

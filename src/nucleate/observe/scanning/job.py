@@ -20,7 +20,7 @@ from nucleate.models.series.weights import read_config
 from nucleate.observe.scanning.settings import ScanSettings
 from nucleate.observe.scanning.suites import CONTEXT, build_suite
 from nucleate.observe.watch import forward_flops
-from nucleate.probes.geometry.moe import ROUTED
+from nucleate.probes.geometry.moe import has_routers
 from nucleate.probes.inside import lens_cost
 from nucleate.probes.suites import Suite
 
@@ -73,7 +73,7 @@ def prepare(
         )
     heads = int(getattr(shape.config, "num_attention_heads", 1))
     layers = int(getattr(shape.config, "num_hidden_layers", 1))
-    experts = num_experts(shape.config) if shape.config.model_type in ROUTED else 0
+    experts = num_experts(shape.config) if has_routers(shape) else 0
     context = min(settings.context or CONTEXT, longest)
     each = lens_cost(shape.config, context)
     suite = build_suite(settings, series, tokenizer, longest, sets, (layers, heads, experts), each)

@@ -63,7 +63,7 @@ def router_logits(model: Any, ids_BT: torch.Tensor) -> Array:
     Raises:
         DataError: The model has no routers, or its routers are not known.
     """
-    if model.config.model_type not in ROUTED or not routed_layers(model):
+    if not has_routers(model):
         raise DataError(
             "the model has no routers that are known",
             got=model.config.model_type,
@@ -73,6 +73,11 @@ def router_logits(model: Any, ids_BT: torch.Tensor) -> Array:
         device = next(model.parameters()).device
         found = model(input_ids=ids_BT.to(device), output_router_logits=True, use_cache=False)
         return torch.stack([layer.double().cpu() for layer in found.router_logits]).numpy()
+
+
+def has_routers(model: Any) -> bool:
+    """Return whether a model has routers that are known."""
+    return model.config.model_type in ROUTED and bool(routed_layers(model))
 
 
 def routed_layers(model: Any) -> list[int]:
