@@ -12,8 +12,8 @@ from typing import Any
 from nucleate.core import CheckpointError, Event, LedgerEntry, Mark, Reading, Step, UserError
 from nucleate.models import flops_per_token
 from nucleate.observe.environment import environment
-from nucleate.observe.neutral import bare, refuse_sharded
 from nucleate.observe.observer import Observer
+from nucleate.observe.processes import bare, looks, refuse_unless_whole
 from nucleate.observe.schedule import ProbeSettings, log_spaced, make_schedule
 from nucleate.probes.suites import Suite
 from nucleate.store import Manifest, RunWriter, TolerantWriter
@@ -27,16 +27,24 @@ class Watch:
     Attributes:
         path: The run folder.
         position: The Step reached so far.
+        active: Whether this process looks and records; of several processes one does.
     """
 
     def __init__(
-        self, observer: Observer, writer: TolerantWriter, flops_per_token: float, start: Step
+        self,
+        path: Path,
+        flops_per_token: float,
+        start: Step,
+        *,
+        observer: Observer | None = None,
+        writer: TolerantWriter | None = None,
     ) -> None:
         self._observer, self._writer = observer, writer
         self._flops_per_token = flops_per_token
         self._begin = time.perf_counter() - start.wall
-        self.path = writer.path
+        self.path = path
         self.position = start
+        self.active = observer is not None
 
     def step(
         self, *, loss: float, tokens: int, lr: float = 0.0, grad_norm: float = float("nan")
@@ -45,7 +53,7 @@ class Watch:
 
         Args:
             loss: Training loss of the step, in nats per token.
-            tokens: Tokens of this step's batch.
+            tokens: Tokens of this step's batch, over all processes and accumulated batches.
             lr: Learning rate of the step.
             grad_norm: Norm of the gradient, if it is known.
 
@@ -60,16 +68,20 @@ class Watch:
             wall=time.perf_counter() - self._begin,
             lr=float(lr),
         )
+        if self._observer is None:
+            return []
         self._observer.record("loss", self.position, float(loss), float(grad_norm))
         return self._observer.after_step(self.position)
 
     def measure(self) -> list[Reading]:
         """Run the whole suite now, whatever schedule and cap say."""
-        return self._observer.measure(self.position)
+        return self._observer.measure(self.position) if self._observer else []
 
     def close(self, *, finished: bool = True) -> None:
         """Write what the run has cost, and close the run folder."""
         probes, end = self._observer, self.position
+        if probes is None or self._writer is None:
+            return
         if finished and not probes.readings and end.step:
             warnings.warn(
                 "nucleate: no reading was taken; the run was too short for the cost cap "
@@ -112,7 +124,10 @@ def watch(
 ) -> Watch:
     """Watch a model that somebody else trains; its weights come out bit-identical.
 
-    Call it in one process only (rank 0 under DDP).
+    Where several processes train one model, every process may call it alike: rank 0 looks and
+    records, and in the others the Watch only counts. No message goes between processes, so calling
+    it on rank 0 alone is as good. While rank 0 looks, the others wait in their next all-reduce: a
+    look must be shorter than the timeout of the process group.
 
     Args:
         model: A causal `transformers` model, compiled or wrapped by DDP or not, not sharded.
@@ -128,24 +143,29 @@ def watch(
         start: Where training goes on from, when it was resumed; `run` then goes on too.
 
     Raises:
-        UserError: Neither texts nor a suite, sharded weights, or the run folder is taken.
+        UserError: Neither texts nor a suite, sharded weights (on every rank), or the run folder is
+            taken (on rank 0).
 
     Example:
         >>> with watch(model, tok, run="runs/a", texts=held_out) as w:   # doctest: +SKIP
         ...     for batch in loader:
         ...         w.step(loss=train_step(batch), tokens=batch.numel())
     """
-    settings = probes or ProbeSettings()
+    refuse_unless_whole(model)
+    if suite is None:
+        _refuse_without_texts(texts, tokenizer)
+    settings, begin = probes or ProbeSettings(), start or Step(0, 0)
+    inner = bare(model)
+    context = min(context, getattr(inner.config, "max_position_embeddings", None) or context)
+    train_flops = forward_flops(inner, train_context or context)
+    if not looks(model):
+        return Watch(Path(run), train_flops, begin)
     if settings.heads_per_decade:
         text = "nucleate: heads_per_decade has no effect here; only a recipe looks at heads"
         warnings.warn(text, stacklevel=2)
-    refuse_sharded(model)
-    inner = bare(model)
-    context = min(context, getattr(inner.config, "max_position_embeddings", None) or context)
     if suite is None:
         suite = _suite_of_texts(texts, tokenizer, settings, context)
     probe_flops = forward_flops(inner, context)
-    train_flops = forward_flops(inner, train_context or context)
     points, note = log_spaced(settings.first_tokens, 10**13, settings.per_decade), ""
     if total_tokens:
         schedule = make_schedule(
@@ -161,7 +181,6 @@ def watch(
         environment=environment(next(inner.parameters()).device),
         primary={str(level): stem for level, stem in suite.primary.items()},
     )
-    begin = start or Step(0, 0)
     goes_on = begin.step > 0 and (Path(run) / "run.json").exists()
     opened = RunWriter.resume(run, begin) if goes_on else RunWriter.create(run, manifest)
     writer = TolerantWriter(opened)
@@ -176,7 +195,7 @@ def watch(
     for text in (note, *suite.notes):
         if text and not goes_on:
             writer.event(Event(begin, "note", text))
-    return Watch(observer, writer, train_flops, begin)
+    return Watch(writer.path, train_flops, begin, observer=observer, writer=writer)
 
 
 def forward_flops(model: Any, context: int) -> float:
@@ -185,6 +204,18 @@ def forward_flops(model: Any, context: int) -> float:
         return float(sum(flops_per_token(model.config, context).values()))
     except CheckpointError:
         return 2.0 * float(sum(parameter.numel() for parameter in model.parameters()))
+
+
+def _refuse_without_texts(texts: Sequence[str], tokenizer: Any) -> None:
+    if tokenizer is None:
+        raise UserError("watch needs the model's tokenizer", fix="pass it (tokenizer=…)")
+    if len(texts) < MIN_TEXTS:
+        raise UserError(
+            "watch needs something to probe with",
+            got=len(texts),
+            expected=f"at least {MIN_TEXTS} held-out texts, or a suite",
+            fix="pass texts=[…] or suite=…",
+        )
 
 
 def _suite_of_texts(
@@ -197,15 +228,6 @@ def _suite_of_texts(
     from nucleate.corpora.tokenizer import begin_token
     from nucleate.probes.text_suite import text_suite
 
-    if tokenizer is None:
-        raise UserError("watch needs the model's tokenizer", fix="pass it (tokenizer=…)")
-    if len(texts) < MIN_TEXTS:
-        raise UserError(
-            "watch needs something to probe with",
-            got=len(texts),
-            expected=f"at least {MIN_TEXTS} held-out texts, or a suite",
-            fix="pass texts=[…] or suite=…",
-        )
     # One half stands for the corpus in the n-gram models, the other half is asked about.
     documents = Documents(tuple(texts[::2]), tuple(texts[1::2]), key="")
     encoded = tokenizer(list(documents.train), add_special_tokens=False)["input_ids"]

@@ -13,8 +13,9 @@ import torch
 
 from nucleate.core import Level, Reading, RunFolderError, Step, UserError
 from nucleate.models import ModelSettings, build
-from nucleate.observe.neutral import bare, undisturbed
+from nucleate.observe.neutral import undisturbed
 from nucleate.observe.observer import Observer
+from nucleate.observe.processes import bare
 from nucleate.observe.schedule import Due, ProbeSettings, log_spaced, make_schedule
 from nucleate.observe.watch import watch
 from nucleate.probes.registry import Probe
