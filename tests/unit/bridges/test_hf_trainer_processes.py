@@ -107,7 +107,7 @@ def test_mistakes_are_one_line_on_every_rank(ranks: Any) -> None:
         assert "weights are sharded over processes" in rank["fsdp"]
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     """What ends a training half way."""
 
 
@@ -200,7 +200,7 @@ def main(folder: Path) -> None:
     class Break(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if state.global_step == SAVED + 2:
-                raise Broken
+                raise BrokenError
 
     def callback(name: str, **options: Any) -> NucleateCallback:
         probes = ProbeSettings(first_tokens=BATCH, cost_cap=10)
@@ -220,7 +220,7 @@ def main(folder: Path) -> None:
         "watched": train(work, callback("accumulated", tokens_per_step=2 * BATCH), **twice),
     }
     resumed, saved = callback("resumed"), work / "resumed" / f"checkpoint-{SAVED}"
-    with suppress(Broken):
+    with suppress(BrokenError):
         train(work / "resumed", resumed, Break())
     found["resumed"] = train(work / "resumed", resumed, resume=saved)
     never = callback("never")
