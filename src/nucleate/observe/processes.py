@@ -16,8 +16,8 @@ def bare(model: Any) -> Any:
     return _layers(model)[-1]
 
 
-def looks(model: Any) -> bool:
-    """Tell whether this process is the one that looks.
+def is_first(model: Any) -> bool:
+    """Tell whether this process is the first of those that train a model: the one that looks.
 
     It is rank 0 of the process group of DistributedDataParallel where `model` is wrapped in it,
     rank 0 of all processes else. Processes that `torchrun` has started belong together before

@@ -13,7 +13,7 @@ from nucleate.core import CheckpointError, Event, LedgerEntry, Mark, Reading, St
 from nucleate.models import flops_per_token
 from nucleate.observe.environment import environment
 from nucleate.observe.observer import Observer
-from nucleate.observe.processes import bare, looks, refuse_unless_whole
+from nucleate.observe.processes import bare, is_first, refuse_unless_whole
 from nucleate.observe.schedule import ProbeSettings, log_spaced, make_schedule
 from nucleate.probes.suites import Suite
 from nucleate.store import Manifest, RunWriter, TolerantWriter
@@ -158,7 +158,7 @@ def watch(
     inner = bare(model)
     context = min(context, getattr(inner.config, "max_position_embeddings", None) or context)
     train_flops = forward_flops(inner, train_context or context)
-    if not looks(model):
+    if not is_first(model):
         return Watch(Path(run), train_flops, begin)
     if settings.heads_per_decade:
         text = "nucleate: heads_per_decade has no effect here; only a recipe looks at heads"
