@@ -31,8 +31,8 @@ pytest.importorskip("accelerate", reason="the Trainer needs accelerate")
 if not dist.is_available() or not dist.is_gloo_available():
     pytest.skip("torch is built without gloo", allow_module_level=True)
 
-PATIENCE = 300
-"""Seconds after which two processes hang; they need a few on an idle core."""
+HANG, PATIENCE = 200, 600
+"""Seconds after which a rank gives the other up, and after which both are ended."""
 
 STEPS, SAVED = 8, 4
 """Optimiser steps of a run, and the step of its checkpoint."""
@@ -144,6 +144,7 @@ def train(
             "save_strategy": "steps",
             "save_steps": SAVED,
             "use_cpu": True,
+            "ddp_timeout": HANG,
             "disable_tqdm": True,
             "seed": seed,
             "include_num_input_tokens_seen": True,

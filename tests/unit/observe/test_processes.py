@@ -38,8 +38,8 @@ from nucleate.store import Run
 if not dist.is_available() or not dist.is_gloo_available():
     pytest.skip("torch is built without gloo", allow_module_level=True)
 
-PATIENCE = 300
-"""Seconds after which two processes hang; they need a few on an idle core."""
+HANG, PATIENCE = 200, 600
+"""Seconds after which a rank gives the other up, and after which both are ended."""
 
 STEPS, TOKENS = 4, 64
 """Optimiser steps of a run, and tokens of each over both processes."""
@@ -337,7 +337,7 @@ def alone(folder: Path) -> bool:
 def main(folder: Path, rank: int) -> None:
     """Be one of two processes."""
     meet = f"file://{folder / 'meet'}"
-    patience = timedelta(seconds=PATIENCE / 2)
+    patience = timedelta(seconds=HANG)
     dist.init_process_group("gloo", init_method=meet, rank=rank, world_size=2, timeout=patience)
     found: dict[str, Any] = {"another seed": train("plain", None, seed=7)[0]}
     for setup in SETUPS:
