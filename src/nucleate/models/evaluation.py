@@ -17,8 +17,9 @@ def held_still(model: Any) -> Iterator[Any]:
 
     Afterwards every module is in the mode it was in, and every random generator in the state it
     was in. Modes are set without `eval()`, which some modules override. Hooks and attributes that
-    came in between are taken away again: `transformers` leaves a hook on every layer once hidden
-    states were asked for.
+    came in between are taken away again, and attributes and buffers that were replaced come back:
+    `transformers` leaves a hook on every layer once hidden states were asked for, and dynamic
+    rotary embeddings remember the longest sequence.
     """
     found = [(module, module.training, _shape_of(module)) for module in model.modules()]
     device = next(model.parameters()).device.type
@@ -44,19 +45,24 @@ _HOOKS = (
 )
 
 
-def _shape_of(module: Any) -> tuple[set[str], list[set[int]]]:
-    """Return the attributes of a module, and which hooks it has of each kind."""
-    return set(vars(module)), [set(vars(module)[kind]) for kind in _HOOKS]
+def _shape_of(module: Any) -> tuple[dict[str, Any], dict[str, Any], list[set[int]]]:
+    """Return the attributes and buffers of a module, and which hooks it has of each kind."""
+    attributes = dict(vars(module))
+    return attributes, dict(attributes["_buffers"]), [set(attributes[kind]) for kind in _HOOKS]
 
 
-def _reshape(module: Any, attributes: set[str], hooks: list[set[int]]) -> None:
-    """Take away what a module did not have."""
+def _reshape(
+    module: Any, attributes: dict[str, Any], buffers: dict[str, Any], hooks: list[set[int]]
+) -> None:
+    """Take away what a module did not have, and bring back what it had."""
     for kind, known in zip(_HOOKS, hooks, strict=True):
         there = vars(module)[kind]
         for key in [key for key in there if key not in known]:
             del there[key]
-    for name in vars(module).keys() - attributes:
-        del vars(module)[name]
+    for now, then in ((vars(module), attributes), (vars(module)["_buffers"], buffers)):
+        for name in now.keys() - then.keys():
+            del now[name]
+        now.update(then)
 
 
 @contextmanager

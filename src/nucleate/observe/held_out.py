@@ -18,6 +18,23 @@ from nucleate.probes.suites import Suite
 MIN_TEXTS = 50
 
 
+def need_texts(texts: Sequence[str], tokenizer: Any) -> None:
+    """Refuse to make a suite of nothing.
+
+    Raises:
+        UserError: No tokenizer, or too few texts.
+    """
+    if tokenizer is None:
+        raise UserError("watch needs the model's tokenizer", fix="pass it (tokenizer=…)")
+    if len(texts) < MIN_TEXTS:
+        raise UserError(
+            "watch needs something to probe with",
+            got=len(texts),
+            expected=f"at least {MIN_TEXTS} held-out texts, or a suite",
+            fix="pass texts=[…] or suite=…",
+        )
+
+
 def suite_of_texts(
     texts: Sequence[str], tokenizer: Any, settings: ProbeSettings, context: int
 ) -> Suite:
@@ -29,15 +46,7 @@ def suite_of_texts(
     from nucleate.corpora.blimp import find_blimp
     from nucleate.probes.text_suite import text_suite
 
-    if tokenizer is None:
-        raise UserError("watch needs the model's tokenizer", fix="pass it (tokenizer=…)")
-    if len(texts) < MIN_TEXTS:
-        raise UserError(
-            "watch needs something to probe with",
-            got=len(texts),
-            expected=f"at least {MIN_TEXTS} held-out texts, or a suite",
-            fix="pass texts=[…] or suite=…",
-        )
+    need_texts(texts, tokenizer)
     # One half stands for the corpus in the n-gram models, the other half is asked about.
     documents = Documents(tuple(texts[::2]), tuple(texts[1::2]), key="")
     encoded = tokenizer(list(documents.train), add_special_tokens=False)["input_ids"]

@@ -13,9 +13,9 @@ from typing import Any
 from nucleate.core import CheckpointError, Event, LedgerEntry, Mark, Reading, Step
 from nucleate.models import flops_per_token
 from nucleate.observe.environment import environment
-from nucleate.observe.held_out import looks_at_texts, suite_of_texts
-from nucleate.observe.neutral import bare, refuse_sharded
+from nucleate.observe.held_out import looks_at_texts, need_texts, suite_of_texts
 from nucleate.observe.observer import Observer
+from nucleate.observe.processes import bare, is_first, refuse_unless_whole
 from nucleate.observe.schedule import HEADS_SHARE, ProbeSettings, lay_out, log_spaced
 from nucleate.probes.suites import Suite
 from nucleate.store import Manifest, RunWriter, TolerantWriter
@@ -27,20 +27,24 @@ class Watch:
     Attributes:
         path: The run folder.
         position: The Step reached so far.
+        active: Whether this process looks and records; of several processes one does.
     """
 
     def __init__(
         self,
-        observers: Sequence[Observer],
-        writer: TolerantWriter,
+        path: Path,
         flops_per_token: float,
         start: Step,
+        *,
+        observers: Sequence[Observer] = (),
+        writer: TolerantWriter | None = None,
     ) -> None:
         self._observers, self._writer = tuple(observers), writer
         self._flops_per_token = flops_per_token
         self._begin = time.perf_counter() - start.wall
-        self.path = writer.path
+        self.path = path
         self.position = start
+        self.active = bool(observers)
 
     def step(
         self, *, loss: float, tokens: int, lr: float = 0.0, grad_norm: float = float("nan")
@@ -49,7 +53,7 @@ class Watch:
 
         Args:
             loss: Training loss of the step, in nats per token.
-            tokens: Tokens of this step's batch.
+            tokens: Tokens of this step's batch, over all processes and accumulated batches.
             lr: Learning rate of the step.
             grad_norm: Norm of the gradient, if it is known.
 
@@ -64,6 +68,8 @@ class Watch:
             wall=time.perf_counter() - self._begin,
             lr=float(lr),
         )
+        if not self._observers:
+            return []
         self._observers[0].record("loss", self.position, float(loss), float(grad_norm))
         return [reading for one in self._observers for reading in one.after_step(self.position)]
 
@@ -73,6 +79,8 @@ class Watch:
 
     def close(self, *, finished: bool = True) -> None:
         """Write what the run has cost, and close the run folder."""
+        if self._writer is None:
+            return
         probes, end = self._observers[0], self.position
         flops = sum(one.flops for one in self._observers)
         seconds = sum(one.seconds for one in self._observers)
@@ -118,7 +126,10 @@ def watch(
 ) -> Watch:
     """Watch a model that somebody else trains; its weights come out bit-identical.
 
-    Call it in one process only (rank 0 under DDP).
+    Where several processes train one model, every process may call it alike: rank 0 looks and
+    records, and in the others the Watch only counts. No message goes between processes, so calling
+    it on rank 0 alone is as good. While rank 0 looks, the others wait in their next all-reduce: a
+    look must be shorter than the timeout of the process group.
 
     Args:
         model: A causal `transformers` model, compiled or wrapped by DDP or not, not sharded.
@@ -134,23 +145,27 @@ def watch(
         start: Where training goes on from, when it was resumed; `run` then goes on too.
 
     Raises:
-        UserError: Neither texts nor a suite, sharded weights, the run folder is taken, or heads
-            cannot be looked at (`looks_at_texts`).
+        UserError: Neither texts nor a suite, or sharded weights (on every rank); the run folder is
+            taken, or heads cannot be looked at (`looks_at_texts`; on rank 0).
 
     Example:
         >>> with watch(model, tok, run="runs/a", texts=held_out) as w:   # doctest: +SKIP
         ...     for batch in loader:
         ...         w.step(loss=train_step(batch), tokens=batch.numel())
     """
-    settings = probes or ProbeSettings()
-    refuse_sharded(model)
+    refuse_unless_whole(model)
+    if suite is None:
+        need_texts(texts, tokenizer)
+    settings, begin = probes or ProbeSettings(), start or Step(0, 0)
     inner = bare(model)
     context = min(context, getattr(inner.config, "max_position_embeddings", None) or context)
+    train_flops = forward_flops(inner, train_context or context)
+    if not is_first(model):
+        return Watch(Path(run), train_flops, begin)
     if suite is None:
         suite = suite_of_texts(texts, tokenizer, settings, context)
     looks = looks_at_texts(texts, tokenizer, settings, context, inner)
     probe_flops = forward_flops(inner, context)
-    train_flops = forward_flops(inner, train_context or context)
     plans = _plans(settings, total_tokens, train_flops, probe_flops, suite, looks)
     manifest = Manifest(
         name=Path(run).name,
@@ -158,7 +173,6 @@ def watch(
         environment=environment(next(inner.parameters()).device),
         primary={str(level): stem for level, stem in suite.primary.items()},
     )
-    begin = start or Step(0, 0)
     goes_on = begin.step > 0 and (Path(run) / "run.json").exists()
     opened = RunWriter.resume(run, begin) if goes_on else RunWriter.create(run, manifest)
     writer = TolerantWriter(opened)
@@ -176,7 +190,7 @@ def watch(
     for text in (*(plan.note for plan in plans), *suite.notes):
         if text and not goes_on:
             writer.event(Event(begin, "note", text))
-    return Watch(observers, writer, train_flops, begin)
+    return Watch(writer.path, train_flops, begin, observers=observers, writer=writer)
 
 
 @dataclass(frozen=True)
