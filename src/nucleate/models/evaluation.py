@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -20,20 +21,25 @@ def held_still(model: Any) -> Iterator[Any]:
     came in between are taken away again: `transformers` leaves a hook on every layer once hidden
     states were asked for.
     """
-    found = [(module, module.training, _shape_of(module)) for module in model.modules()]
+    found = [_noted(module) for module in _modules(model)]
     device = next(model.parameters()).device.type
     try:
         with preserved_random_state(), torch.autocast(device, enabled=False):
-            for module, _, _ in found:
-                module.training = False
+            for module, training, _, _ in found:
+                if training:
+                    module.training = False
             yield model
     finally:
-        for module, training, shape in found:
-            module.training = training
-            _reshape(module, *shape)
+        for module, training, attributes, hooks in found:
+            if module.training != training:
+                module.training = training
+            _reshape(module, attributes, hooks)
 
 
-_HOOKS = (
+_Noted = tuple[Any, bool, list[str], list[set[int]] | None]
+"""A module, its mode, its attributes, and which hooks it has of each kind (None: not one)."""
+
+_kinds = itemgetter(
     "_forward_hooks",
     "_forward_hooks_with_kwargs",
     "_forward_hooks_always_called",
@@ -44,19 +50,34 @@ _HOOKS = (
 )
 
 
-def _shape_of(module: Any) -> tuple[set[str], list[set[int]]]:
-    """Return the attributes of a module, and which hooks it has of each kind."""
-    return set(vars(module)), [set(vars(module)[kind]) for kind in _HOOKS]
+def _modules(model: Any) -> list[Any]:
+    """Return what `model.modules()` yields, in any order: a look at a small model waits for it."""
+    found, known = [model], {model}
+    for module in found:  # grows as it goes
+        for child in module._modules.values():
+            if child is not None and child not in known:
+                known.add(child)
+                found.append(child)
+    return found
 
 
-def _reshape(module: Any, attributes: set[str], hooks: list[set[int]]) -> None:
+def _noted(module: Any) -> _Noted:
+    there = vars(module)
+    kinds = _kinds(there)
+    return module, module.training, list(there), [*map(set, kinds)] if any(kinds) else None
+
+
+def _reshape(module: Any, attributes: list[str], hooks: list[set[int]] | None) -> None:
     """Take away what a module did not have."""
-    for kind, known in zip(_HOOKS, hooks, strict=True):
-        there = vars(module)[kind]
-        for key in [key for key in there if key not in known]:
-            del there[key]
-    for name in vars(module).keys() - attributes:
-        del vars(module)[name]
+    there = vars(module)
+    kinds = _kinds(there)
+    if any(kinds):
+        for kind, known in zip(kinds, hooks or [set()] * len(kinds), strict=True):
+            for key in [key for key in kind if key not in known]:
+                del kind[key]
+    if list(there) != attributes:
+        for name in there.keys() - set(attributes):
+            del there[name]
 
 
 @contextmanager
