@@ -137,24 +137,18 @@ def _reduced(centred: NDArray[Any], mean: Array, count_N: NDArray[np.int64]) -> 
     if len(centred) < samples:
         often_N = count_N > 1
         centred[often_N] *= np.sqrt(count_N[often_N])[:, None].astype(centred.dtype)
-    added = samples * float(mean @ mean)
     if len(centred) > centred.shape[1]:
         diagonal, beside = _tridiagonal(_turned(centred.T, mean))
         without = _eigenvalues(diagonal, beside)
-        diagonal = diagonal.astype(_fitting(diagonal, without, added))
-        diagonal[0] += added
+        diagonal[0] += samples * float(
+            mean @ mean
+        )  # a corner, however large, leaves the rest its precision
         return without, _eigenvalues(diagonal, beside)
     turned = _turned(centred, np.sqrt(count_N))  # the axis that centring removes
     turned[0] = math.sqrt(samples) * mean
     diagonal, beside = _tridiagonal(turned)
     without = _eigenvalues(diagonal[1:], beside[1:])
-    diagonal = diagonal.astype(_fitting(diagonal, without, added))
     return without, _eigenvalues(diagonal, beside)
-
-
-def _fitting(diagonal: NDArray[Any], squares: Array, added: float) -> Any:
-    """Return the precision for both spectra: float64 where the mean dwarfs all else."""
-    return diagonal.dtype if added < 4 * squares[:1].sum() else np.float64
 
 
 def _turned(x_SK: NDArray[Any], axis_S: Array) -> NDArray[Any]:
@@ -171,8 +165,8 @@ def _turned(x_SK: NDArray[Any], axis_S: Array) -> NDArray[Any]:
     v = (v / np.linalg.norm(v)).astype(x_SK.dtype)
     update = blas.sger if x_SK.dtype == np.float32 else blas.dger
     if x_SK.flags.f_contiguous:
-        return update(-2.0, v, v @ x_SK, a=x_SK, overwrite_a=1)  # type: ignore[no-any-return]
-    return update(-2.0, v @ x_SK, v, a=x_SK.T, overwrite_a=1).T  # type: ignore[no-any-return]
+        return update(-2.0, v, v @ x_SK, a=x_SK, overwrite_a=1)
+    return update(-2.0, v @ x_SK, v, a=x_SK.T, overwrite_a=1).T
 
 
 def _tridiagonal(x_SK: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
