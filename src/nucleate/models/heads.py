@@ -114,22 +114,22 @@ def head_weights(model: Any, layer: int, *, fold: bool = True) -> HeadWeights:
         q, k, v = packed.permute(1, 0, 3, 2)
     else:
         q, k, v = _separate(parts.attention, heads, width)
-    o = _output(model, parts.out)
+    o = _output(model.config.model_type, parts.out, heads, width)
     if fold:
         q, k, v = (fold_norm(parts.norm, weight) for weight in (q, k, v))
     return HeadWeights(*(weight.detach() for weight in (q, k, v, o)))  # views would want gradients
 
 
 @torch.no_grad()
-def output_weights(model: Any, layer: int) -> torch.Tensor:
-    """Return ``o_HKD`` of `head_weights` alone: a view, nothing is copied or folded."""
-    return _output(model, attention_parts(model)[layer].out).detach()
+def output_weights(model: Any) -> list[torch.Tensor]:
+    """Return ``o_HKD`` of every layer, in order: views, nothing is copied or folded."""
+    kind, (_, heads, width) = model.config.model_type, head_shape(model)
+    return [_output(kind, x.out, heads, width).detach() for x in attention_parts(model)]
 
 
-def _output(model: Any, out: nn.Module) -> torch.Tensor:
-    _, heads, width = head_shape(model)
+def _output(kind: str, out: nn.Module, heads: int, width: int) -> torch.Tensor:
     weight: Any = out.weight
-    if model.config.model_type == "gpt2":
+    if kind == "gpt2":
         weight = weight.unflatten(0, (heads, width))
     else:
         weight = weight.unflatten(1, (heads, width)).permute(1, 2, 0)
