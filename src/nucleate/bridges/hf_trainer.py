@@ -14,6 +14,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from nucleate.core import Step, UserError
+from nucleate.observe.processes import refuse_unless_whole
 from nucleate.observe.schedule import ProbeSettings
 from nucleate.observe.watch import Watch, watch
 from nucleate.probes.suites import Suite
@@ -22,13 +23,17 @@ from nucleate.probes.suites import Suite
 class NucleateCallback(TrainerCallback):  # type: ignore[misc]
     """Observe a Trainer's run; weights, optimiser and random states stay as without it.
 
+    With several processes the main one looks and records; mistakes that all processes can see end
+    in the same line in each. A Trainer that resumes from its checkpoint goes on in the run folder.
+
     Args:
         run: The run folder to create.
         tokenizer: The tokenizer; the Trainer's ``processing_class`` when left out.
         texts: Held-out documents to make probes from.
         suite: A suite of one's own instead.
-        tokens_per_step: Tokens of one optimiser step, when the Trainer does not count them
-            (``include_num_input_tokens_seen=True`` makes it count).
+        tokens_per_step: Tokens of one optimiser step, over all processes and accumulated batches,
+            when the Trainer does not count them (``include_num_input_tokens_seen=True`` makes it
+            count, over all processes too).
         context: Longest probe sequence, in tokens.
         train_context: Length of the training sequences, for FLOPs; `context` when left out.
         probes: Density and cost of probing.
@@ -60,8 +65,7 @@ class NucleateCallback(TrainerCallback):  # type: ignore[misc]
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Create the run folder and lay out the readings."""
-        if not state.is_world_process_zero:
-            return
+        refuse_unless_whole(kwargs["model"])
         counts = getattr(args, "include_num_input_tokens_seen", False) not in (False, None, "no")
         if self._tokens_per_step is None and not counts:
             raise UserError(
@@ -69,6 +73,10 @@ class NucleateCallback(TrainerCallback):  # type: ignore[misc]
                 where="NucleateCallback",
                 fix="set include_num_input_tokens_seen=True or pass tokens_per_step",
             )
+        if not state.is_world_process_zero:
+            return
+        if self._watch is not None:  # of a training that ended by an error
+            self._watch.close(finished=False)
         tokenizer = self._tokenizer or kwargs.get("processing_class") or kwargs.get("tokenizer")
         total = self._tokens_per_step * state.max_steps if self._tokens_per_step else None
         done = (self._tokens_per_step or 0) * state.global_step or int(state.num_input_tokens_seen)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         head_names,
         layer_modules,
         layer_names,
+        num_experts,
         parameter_counts,
     )
     from nucleate.models.builder import build
@@ -35,6 +36,7 @@ _HOME = {
     "head_names": "anatomy",
     "layer_modules": "anatomy",
     "layer_names": "anatomy",
+    "num_experts": "anatomy",
     "parameter_counts": "anatomy",
     "build": "builder",
     "Checkpoint": "checkpoint",
@@ -64,6 +66,7 @@ __all__ = [
     "layer_names",
     "load_checkpoint",
     "load_optimizers",
+    "num_experts",
     "pack",
     "pack_optimizers",
     "parameter_counts",

@@ -23,7 +23,8 @@ from nucleate.models.heads import (
     attention_parts,
     by_head,
     final_norm,
-    head_weights,
+    output_weights,
+    written_length,
 )
 from nucleate.models.open_attention import open_attention
 
@@ -123,9 +124,13 @@ def activations(model: Any, ids_BT: torch.Tensor) -> Activations:
 def head_results(model: Any, layer: int, z_BTHK: torch.Tensor) -> torch.Tensor:
     """Return what each head writes to the residual stream, shape ``(B, T, H, D)``.
 
-    Their sum and the bias of the output projection, where there is one, are the layer's attention.
+    Their sum and the bias of the output projection, where there is one, are what the layer's
+    attention adds to the stream. A norm behind attention divides all heads by one length, that of
+    this pass.
     """
-    return torch.einsum("bthk,hkd->bthd", z_BTHK, head_weights(model, layer).o_HKD)
+    written_BTHD = torch.einsum("bthk,hkd->bthd", z_BTHK, output_weights(model, layer))
+    length_BT = written_length(attention_parts(model)[layer], z_BTHK)
+    return written_BTHD if length_BT is None else written_BTHD / length_BT[..., None, None]
 
 
 @dataclass(slots=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from torch import nn
 from transformers import PretrainedConfig, PreTrainedModel
 
+from nucleate.models.families import FAMILIES, Family
+
 
 @dataclass(frozen=True, slots=True)
 class ParameterCounts:
@@ -60,11 +62,18 @@ def head_names(config: PretrainedConfig) -> list[str]:
 
 def layer_modules(model: PreTrainedModel) -> dict[str, nn.Module]:
     """Return the decoder layers by name, in order."""
-    return dict(zip(layer_names(model.config), model.base_model.layers, strict=True))
+    base, family = model.base_model, FAMILIES.get(model.config.model_type, Family())
+    return dict(zip(layer_names(model.config), getattr(base, family.layers), strict=True))
+
+
+def num_experts(config: PretrainedConfig) -> int:
+    """Return how many experts a layer with experts has that a router chooses from; 0 without."""
+    names = ("num_local_experts", "num_experts")
+    return next((int(value) for name in names if (value := getattr(config, name, None))), 0)
 
 
 def _idle_expert_parameters(model: PreTrainedModel) -> int:
-    experts = int(getattr(model.config, "num_local_experts", None) or 0)
+    experts = num_experts(model.config)
     if not experts:
         return 0
     in_experts: int = sum(

@@ -18,26 +18,22 @@ def held_still(model: Any) -> Iterator[Any]:
 
     Afterwards every module is in the mode it was in, and every random generator in the state it
     was in. Modes are set without `eval()`, which some modules override. Hooks and attributes that
-    came in between are taken away again: `transformers` leaves a hook on every layer once hidden
-    states were asked for.
+    came in between are taken away again, and attributes and buffers that were replaced come back:
+    `transformers` leaves a hook on every layer once hidden states were asked for, and dynamic
+    rotary embeddings remember the longest sequence.
     """
-    found = [_noted(module) for module in _modules(model)]
+    found = [_Noted(module) for module in _modules(model)]
     device = next(model.parameters()).device.type
     try:
         with preserved_random_state(), torch.autocast(device, enabled=False):
-            for module, training, _, _ in found:
-                if training:
-                    module.training = False
+            for noted in found:
+                if noted.training:
+                    noted.module.training = False
             yield model
     finally:
-        for module, training, attributes, hooks in found:
-            if module.training != training:
-                module.training = training
-            _reshape(module, attributes, hooks)
+        for noted in found:
+            noted.restore()
 
-
-_Noted = tuple[Any, bool, list[str], list[set[int]] | None]
-"""A module, its mode, its attributes, and which hooks it has of each kind (None: not one)."""
 
 _kinds = itemgetter(
     "_forward_hooks",
@@ -61,23 +57,33 @@ def _modules(model: Any) -> list[Any]:
     return found
 
 
-def _noted(module: Any) -> _Noted:
-    there = vars(module)
-    kinds = _kinds(there)
-    return module, module.training, list(there), [*map(set, kinds)] if any(kinds) else None
+class _Noted:
+    """A module with its mode, attributes, buffers, and which hooks it has of each kind, if any."""
 
+    __slots__ = ("attributes", "buffers", "hooks", "module", "training")
 
-def _reshape(module: Any, attributes: list[str], hooks: list[set[int]] | None) -> None:
-    """Take away what a module did not have."""
-    there = vars(module)
-    kinds = _kinds(there)
-    if any(kinds):
-        for kind, known in zip(kinds, hooks or [set()] * len(kinds), strict=True):
-            for key in [key for key in kind if key not in known]:
-                del kind[key]
-    if list(there) != attributes:
-        for name in there.keys() - set(attributes):
-            del there[name]
+    def __init__(self, module: Any) -> None:
+        self.module, self.training = module, module.training
+        self.attributes = dict(vars(module))
+        self.buffers = dict(self.attributes["_buffers"])
+        kinds = _kinds(self.attributes)
+        self.hooks = [set(kind) for kind in kinds] if any(kinds) else None
+
+    def restore(self) -> None:
+        """Take away what the module did not have, and bring back what it had."""
+        if self.module.training != self.training:
+            self.module.training = self.training
+        there = vars(self.module)
+        kinds = _kinds(there)
+        if any(kinds):
+            for kind, known in zip(kinds, self.hooks or [set()] * len(kinds), strict=True):
+                for key in [key for key in kind if key not in known]:
+                    del kind[key]
+        for now, then in ((there, self.attributes), (there["_buffers"], self.buffers)):
+            now.update(then)
+            if len(now) > len(then):
+                for name in now.keys() - then.keys():
+                    del now[name]
 
 
 @contextmanager

@@ -14,7 +14,7 @@ def flops_per_token(config: PretrainedConfig, context: int) -> dict[str, float]:
     experts that a token passes through), ``router`` (0 without experts), ``head``.
 
     Args:
-        config: Config of a llama, GPT-NeoX, mixtral, mistral, qwen2, qwen3 or olmo2 model.
+        config: Config of a model of a known family (`core.families`).
         context: Length of the sequences, in tokens.
 
     Raises:

@@ -13,10 +13,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from nucleate.core import UserError
+from nucleate.models.families import FAMILIES, family_of
+from nucleate.models.norms import fold_behind, fold_heads, fold_norm, norm_length
+from nucleate.models.output import logit_factor
 
-_LLAMA_LIKE = ("llama", "mistral", "mixtral", "qwen2")
-KNOWN = (*_LLAMA_LIKE, "gpt_neox", "gpt2")
+KNOWN = tuple(FAMILIES)
 """Model types whose heads can be read and changed."""
 
 
@@ -28,13 +29,19 @@ class AttentionParts:
         layer: The whole decoder layer.
         attention: Gives ``(output, pattern)``; the pattern only where attention shows it.
         out: Output projection; its input is what all heads computed, side by side.
-        norm: The norm through which attention reads the residual stream.
+        norm: The norm through which attention reads the residual stream; None where it reads the
+            stream itself.
+        behind: The norm that what attention writes passes before it enters the residual stream,
+            or None.
+        scale: What is multiplied by before it enters the residual stream.
     """
 
     layer: nn.Module
     attention: Any
     out: Any
-    norm: nn.Module
+    norm: nn.Module | None
+    behind: nn.Module | None = None
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +65,19 @@ def attention_parts(model: Any) -> list[AttentionParts]:
     Raises:
         UserError: An architecture whose heads are not known.
     """
-    kind = model.config.model_type
-    if kind not in KNOWN:
-        raise UserError(
-            "heads of this architecture are not known", got=kind, expected=", ".join(KNOWN)
+    family = family_of(model)
+    scale = float(getattr(model.config, family.scale)) if family.scale else 1.0
+    return [
+        AttentionParts(
+            layer,
+            attention := getattr(layer, family.attention),
+            getattr(attention, family.out),
+            getattr(layer, family.norm) if family.norm else None,
+            getattr(layer, family.behind) if family.behind else None,
+            scale,
         )
-    if kind == "gpt2":
-        return [AttentionParts(x, x.attn, x.attn.c_proj, x.ln_1) for x in model.base_model.h]
-    layers = model.base_model.layers
-    if kind == "gpt_neox":
-        return [
-            AttentionParts(x, x.attention, x.attention.dense, x.input_layernorm) for x in layers
-        ]
-    return [AttentionParts(x, x.self_attn, x.self_attn.o_proj, x.input_layernorm) for x in layers]
+        for layer in getattr(model.base_model, family.layers)
+    ]
 
 
 def by_head(z_BTX: torch.Tensor, heads: int) -> torch.Tensor:
@@ -80,14 +87,17 @@ def by_head(z_BTX: torch.Tensor, heads: int) -> torch.Tensor:
 
 def final_norm(model: Any) -> nn.Module:
     """Return the norm between the last layer and the output head."""
-    base = model.base_model
-    names = {"gpt2": "ln_f", "gpt_neox": "final_layer_norm"}
-    found: nn.Module = getattr(base, names.get(model.config.model_type, "norm"))
+    found: nn.Module = getattr(model.base_model, family_of(model).final)
     return found
 
 
 def head_shape(model: Any) -> tuple[int, int, int]:
-    """Return ``(L, H, K)``."""
+    """Return ``(L, H, K)``.
+
+    Raises:
+        UserError: An architecture whose heads are not known.
+    """
+    family_of(model)
     config = model.config
     heads = config.num_attention_heads
     width = getattr(config, "head_dim", None) or config.hidden_size // heads
@@ -98,38 +108,59 @@ def head_shape(model: Any) -> tuple[int, int, int]:
 def head_weights(model: Any, layer: int, *, fold: bool = True) -> HeadWeights:
     """Return the weights of a layer's heads, without biases.
 
+    Where values are clipped (`clip_qkv`) they are those of what is within the bounds.
+
     Args:
         model: A model of one of the `KNOWN` types.
         layer: Which layer.
         fold: Put the scale of the norm before attention into the weights that read through it
             (and its centring, where it is a LayerNorm), so that they act on the residual stream
-            divided by its length.
+            divided by its length; the scales of norms of queries and keys likewise, whose lengths
+            are left out; and `output_weights` for what is written.
     """
     parts = attention_parts(model)[layer]
-    _, heads, width = head_shape(model)
-    if model.config.model_type == "gpt2":
-        q, k, v = parts.attention.c_attn.weight.unflatten(1, (3, heads, width)).permute(1, 2, 0, 3)
-    elif model.config.model_type == "gpt_neox":
-        packed = parts.attention.query_key_value.weight.unflatten(0, (heads, 3, width))
-        q, k, v = packed.permute(1, 0, 3, 2)
-    else:
-        q, k, v = _separate(parts.attention, heads, width)
-    o = _output(model.config.model_type, parts.out, heads, width)
+    q, k, v = _projections(model, parts.attention, fold)
+    o = _output(model, parts.out)
     if fold:
-        q, k, v = (fold_norm(parts.norm, weight) for weight in (q, k, v))
+        o = _as_written(parts, o)
+        if parts.norm is not None:
+            q, k, v = (fold_norm(parts.norm, weight) for weight in (q, k, v))
     return HeadWeights(*(weight.detach() for weight in (q, k, v, o)))  # views would want gradients
 
 
 @torch.no_grad()
-def output_weights(model: Any) -> list[torch.Tensor]:
-    """Return ``o_HKD`` of every layer, in order: views, nothing is copied or folded."""
-    kind, (_, heads, width) = model.config.model_type, head_shape(model)
-    return [_output(kind, x.out, heads, width).detach() for x in attention_parts(model)]
+def output_weights(model: Any, layer: int) -> torch.Tensor:
+    """Return the weights by which a layer's heads write to the residual stream, ``(H, K, D)``.
+
+    The scale of a norm behind attention is folded in, and what all is multiplied by; what is
+    written is then divided by `written_length`. Where there is neither it is a view.
+    """
+    parts = attention_parts(model)[layer]
+    return _as_written(parts, _output(model, parts.out)).detach()
 
 
-def _output(kind: str, out: nn.Module, heads: int, width: int) -> torch.Tensor:
+@torch.no_grad()
+def written_length(parts: AttentionParts, z_XHK: torch.Tensor) -> torch.Tensor | None:
+    """Return what the norm behind attention divides by at each place, shape ``(…,)``.
+
+    None where there is no such norm.
+    """
+    if parts.behind is None:
+        return None
+    written_XD = nn.functional.linear(z_XHK.flatten(-2), parts.out.weight, parts.out.bias)
+    return norm_length(parts.behind, written_XD)
+
+
+def _as_written(parts: AttentionParts, o_HKD: torch.Tensor) -> torch.Tensor:
+    if parts.behind is not None:
+        o_HKD = fold_behind(parts.behind, o_HKD)
+    return o_HKD if parts.scale == 1 else o_HKD * parts.scale
+
+
+def _output(model: Any, out: nn.Module) -> torch.Tensor:
+    _, heads, width = head_shape(model)
     weight: Any = out.weight
-    if kind == "gpt2":
+    if family_of(model).qkv == "transposed":
         weight = weight.unflatten(0, (heads, width))
     else:
         weight = weight.unflatten(1, (heads, width)).permute(1, 2, 0)
@@ -137,33 +168,40 @@ def _output(kind: str, out: nn.Module, heads: int, width: int) -> torch.Tensor:
     return found
 
 
-def _separate(attention: Any, heads: int, width: int) -> tuple[torch.Tensor, ...]:
+def _projections(model: Any, attention: Any, fold: bool) -> tuple[torch.Tensor, ...]:
+    """Return the weights to queries, keys and values, each ``(H, D, K)``.
+
+    With `fold`, those to queries and keys are as they are behind norms of their own.
+    """
+    _, heads, width = head_shape(model)
+    family = family_of(model)
+    if family.qkv == "transposed":
+        return tuple(attention.c_attn.weight.unflatten(1, (3, heads, width)).permute(1, 2, 0, 3))
+    if family.qkv == "by head":
+        packed = attention.query_key_value.weight.unflatten(0, (heads, 3, width))
+        return tuple(packed.permute(1, 0, 3, 2))
+    if family.qkv == "stacked":
+        shared = model.config.num_key_value_heads
+        rows = attention.qkv_proj.weight.split([n * width for n in (heads, shared, shared)])
+    else:
+        rows = [x.weight for x in (attention.q_proj, attention.k_proj, attention.v_proj)]
     found = []
-    for projection in (attention.q_proj, attention.k_proj, attention.v_proj):
-        weight = projection.weight.unflatten(0, (-1, width)).transpose(1, 2)
-        found.append(weight.repeat_interleave(heads // len(weight), 0))
+    for row_XD, name in zip(rows, (*family.qk_norms, ""), strict=True):
+        weight_JDK = row_XD.unflatten(0, (-1, width)).transpose(1, 2)
+        norm = getattr(attention, name, None) if fold and name else None
+        if norm is not None:
+            weight_JDK = fold_heads(norm, weight_JDK)
+        found.append(weight_JDK.repeat_interleave(heads // len(weight_JDK), 0))
     return tuple(found)
-
-
-def fold_norm(norm: nn.Module, weight_DX: torch.Tensor) -> torch.Tensor:
-    """Return weights ``(…, D, X)`` behind a norm as they act on its input over its length."""
-    scale: Any = norm.weight
-    folded = weight_DX if scale is None else weight_DX * scale[:, None]
-    if isinstance(norm, nn.LayerNorm):
-        folded = folded - folded.mean(-2, keepdim=True)
-    return folded
-
-
-def norm_length(norm: nn.Module, residual_XD: torch.Tensor) -> torch.Tensor:
-    """Return what a norm divides each residual by, shape ``(…,)``."""
-    if isinstance(norm, nn.LayerNorm):
-        return (residual_XD.float().var(-1, unbiased=False) + norm.eps).sqrt()
-    epsilon: Any = norm.variance_epsilon
-    length: torch.Tensor = (residual_XD.float().pow(2).mean(-1) + epsilon).sqrt()
-    return length
 
 
 @torch.no_grad()
 def unembedding(model: Any) -> torch.Tensor:
-    """Return the output head behind the final norm, shape ``(D, V)``, the norm's scale folded."""
-    return fold_norm(final_norm(model), model.get_output_embeddings().weight.detach().T)
+    """Return the output head behind the final norm, shape ``(D, V)``, the norm's scale folded.
+
+    What the model multiplies its logits by is in it; a cap on them (Gemma 2) is not.
+    """
+    weight_DV = model.get_output_embeddings().weight.detach().T
+    folded_DV = fold_norm(final_norm(model), weight_DV)
+    factor = logit_factor(model)
+    return folded_DV if factor == 1 else folded_DV * factor

@@ -40,6 +40,7 @@ def attend(
     v_BJSK: torch.Tensor,
     mask: torch.Tensor | None,
     scaling: float | None = None,
+    softcap: float | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return what the heads compute, ``(B, T, H, K)``, and their weights, ``(B, H, T, S)``.
@@ -52,19 +53,26 @@ def attend(
         mask: Which keys each query sees, ``(B or 1, 1, T, S)``, as booleans or as what is added to
             scores; None where each sees those before it and itself.
         scaling: What scores are multiplied by; ``1/√K`` when left out.
+        softcap: What scores are kept within, by a hyperbolic tangent (Gemma 2); not when left out.
     """
     rows, heads, queries, width = q_BHTK.shape
     groups, keys = k_BJSK.shape[1:3]
     shared = heads // groups
     barred = _barred(mask, queries, keys, q_BHTK)
-    weight = torch.baddbmm(
+    added = (
         barred.expand(rows, heads, queries, keys).reshape(rows * groups, shared * queries, keys)
         if mask is not None
-        else barred.repeat(1, shared, 1),
+        else barred.repeat(1, shared, 1)
+    )
+    weight = torch.baddbmm(
+        added,
         q_BHTK.reshape(rows * groups, shared * queries, width),
         k_BJSK.reshape(rows * groups, keys, width).mT,
+        beta=0 if softcap else 1,
         alpha=width**-0.5 if scaling is None else scaling,
     )
+    if softcap:
+        weight = weight.div_(softcap).tanh_().mul_(softcap).add_(added)
     if weight.dtype == torch.float32:
         torch.softmax(weight, -1, out=weight)
     else:

@@ -2,41 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from nucleate.core import UserError
 from nucleate.models.evaluation import evaluating
-
-
-def bare(model: Any) -> Any:
-    """Return the model inside wrappers of `torch.compile` and DistributedDataParallel."""
-    while True:
-        if hasattr(model, "_orig_mod"):
-            model = model._orig_mod
-        elif type(model).__name__ in ("DistributedDataParallel", "DataParallel"):
-            model = model.module
-        else:
-            return model
-
-
-def refuse_sharded(model: Any) -> None:
-    """Refuse models whose weights are spread over processes: one process alone would wait forever.
-
-    Raises:
-        UserError: FSDP, ZeRO-3 or another sharding by DTensor.
-    """
-    inner = bare(model)
-    wrapped = any("FullyShardedDataParallel" in type(m).__name__ for m in inner.modules())
-    sharded = any(type(p).__name__ == "DTensor" or hasattr(p, "ds_id") for p in inner.parameters())
-    if wrapped or sharded:
-        raise UserError(
-            "weights are sharded over processes",
-            got=type(inner).__name__,
-            expected="a whole model in this process",
-            fix="observe its checkpoints instead",
-        )
+from nucleate.observe.processes import bare
 
 
 @contextmanager
@@ -45,7 +17,17 @@ def undisturbed(model: Any) -> Iterator[Any]:
 
     Afterwards every module is in the mode it was in, and every random generator in the state it
     was in. Weights, gradients, buffers and optimiser state are never written: a forward pass
-    without gradients in evaluation mode has nowhere to write to.
+    without gradients in evaluation mode has nowhere to write to. Layers that were compiled run
+    uncompiled: shapes that training never sees would change what it is compiled to later.
     """
-    with evaluating(bare(model)) as inner:
+    with evaluating(bare(model)) as inner, _uncompiled():
         yield inner
+
+
+def _uncompiled() -> Any:
+    """Return a context without `torch.compile`; the compiler is not loaded for it."""
+    if "torch._dynamo" not in sys.modules:
+        return nullcontext()
+    import torch
+
+    return torch.compiler.set_stance("force_eager")

@@ -7,8 +7,9 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from nucleate.core import Event, Reading, Step
+from nucleate.core import Event, Reading, Step, UserError
 from nucleate.observe.neutral import undisturbed
+from nucleate.observe.processes import refuse_unless_whole
 from nucleate.observe.schedule import Due
 from nucleate.probes.suites import Suite
 from nucleate.probes.view import ModelView
@@ -99,6 +100,13 @@ class Observer:
         begin = time.perf_counter()
         readings: list[Reading] = []
         self.whole = True
+        try:
+            refuse_unless_whole(self._model)  # it may have been sharded since it was handed over
+        except UserError as error:
+            self.whole = False
+            warnings.warn(f"nucleate: reading skipped: {error}", stacklevel=2)
+            self.record("event", Event(step, SKIPPED, str(error)))
+            return readings
         with undisturbed(self._model) as model:
             view = ModelView(model)
             for probe, items in self._suite.parts:

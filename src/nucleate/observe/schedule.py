@@ -19,6 +19,13 @@ MIN_READINGS = 8
 """Fewer readings than this say nothing about sharpness, so a plan with fewer is refused."""
 
 
+HEADS_CONTEXT = 52
+"""Shortest row that holds a random string (`probes.mechanism.items.TOKENS`) twice."""
+
+HEADS_SHARE = 0.5
+"""Largest share of what probes may cost that looking at heads may take."""
+
+
 class ProbeSettings(Settings):
     """How densely to probe.
 
@@ -29,7 +36,7 @@ class ProbeSettings(Settings):
         items: Size of the item sets; what it counts depends on the suite.
         only: Names of the probes to ask; all of the suite when empty.
         heads_per_decade: Looks at every attention head (scores, ablation, roles) per tenfold of
-            tokens, within the same cap; none when 0. Only runs of a recipe can do that.
+            tokens, within the same cap, of which they take half at most; none when 0.
         inside: What else is asked at these looks: representations (``geometry``, ``lens``),
             ``routers`` of mixtures of experts, the landscape (``llc``, ``hessian``,
             ``noise_scale``); the landscape costs many passes, see docs/inside.md.
@@ -123,6 +130,46 @@ def make_schedule(
         f"within {cap:.1%} of training FLOPs ({planned:.1%} planned)"
     )
     return ProbeSchedule(points, density, note)
+
+
+def lay_out(
+    settings: ProbeSettings,
+    total_tokens: int,
+    training_flops: float,
+    probe_flops: float,
+    looks_flops: float = 0.0,
+) -> tuple[ProbeSchedule, ProbeSchedule | None, float]:
+    """Lay out readings, and looks at heads where there are any, within one cap.
+
+    Looks come first, as dense as half of the cap allows; what they leave is for readings.
+
+    Args:
+        settings: What is wished for.
+        total_tokens: Length of the run.
+        training_flops: FLOPs of the whole training.
+        probe_flops: FLOPs of one reading of the suite.
+        looks_flops: FLOPs of one look at every head; 0 where nobody looks.
+
+    Returns:
+        Both schedules, and the share of the cap that looks take.
+
+    Raises:
+        UserError: See `make_schedule`.
+    """
+    looks, share = None, 0.0
+    if looks_flops:
+        looks = make_schedule(
+            settings,
+            total_tokens,
+            training_flops,
+            looks_flops,
+            per_decade=settings.heads_per_decade,
+            share=HEADS_SHARE,
+            what="looks at heads",
+        )
+        share = len(looks.points) * looks_flops / (settings.cost_cap * training_flops)
+    readings = make_schedule(settings, total_tokens, training_flops, probe_flops, share=1 - share)
+    return readings, looks, share
 
 
 class Due:

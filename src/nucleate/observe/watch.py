@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from nucleate.core import CheckpointError, Event, LedgerEntry, Mark, Reading, Step, UserError
+from nucleate.core import CheckpointError, Event, LedgerEntry, Mark, Reading, Step
 from nucleate.models import flops_per_token
 from nucleate.observe.environment import environment
-from nucleate.observe.neutral import bare, refuse_sharded
+from nucleate.observe.held_out import looks_at_texts, need_texts, suite_of_texts
 from nucleate.observe.observer import Observer
-from nucleate.observe.schedule import ProbeSettings, log_spaced, make_schedule
+from nucleate.observe.processes import bare, is_first, refuse_unless_whole
+from nucleate.observe.schedule import HEADS_SHARE, ProbeSettings, lay_out, log_spaced
 from nucleate.probes.suites import Suite
 from nucleate.store import Manifest, RunWriter, TolerantWriter
-
-MIN_TEXTS = 50
 
 
 class Watch:
@@ -27,16 +27,24 @@ class Watch:
     Attributes:
         path: The run folder.
         position: The Step reached so far.
+        active: Whether this process looks and records; of several processes one does.
     """
 
     def __init__(
-        self, observer: Observer, writer: TolerantWriter, flops_per_token: float, start: Step
+        self,
+        path: Path,
+        flops_per_token: float,
+        start: Step,
+        *,
+        observers: Sequence[Observer] = (),
+        writer: TolerantWriter | None = None,
     ) -> None:
-        self._observer, self._writer = observer, writer
+        self._observers, self._writer = tuple(observers), writer
         self._flops_per_token = flops_per_token
         self._begin = time.perf_counter() - start.wall
-        self.path = writer.path
+        self.path = path
         self.position = start
+        self.active = bool(observers)
 
     def step(
         self, *, loss: float, tokens: int, lr: float = 0.0, grad_norm: float = float("nan")
@@ -45,7 +53,7 @@ class Watch:
 
         Args:
             loss: Training loss of the step, in nats per token.
-            tokens: Tokens of this step's batch.
+            tokens: Tokens of this step's batch, over all processes and accumulated batches.
             lr: Learning rate of the step.
             grad_norm: Norm of the gradient, if it is known.
 
@@ -60,16 +68,22 @@ class Watch:
             wall=time.perf_counter() - self._begin,
             lr=float(lr),
         )
-        self._observer.record("loss", self.position, float(loss), float(grad_norm))
-        return self._observer.after_step(self.position)
+        if not self._observers:
+            return []
+        self._observers[0].record("loss", self.position, float(loss), float(grad_norm))
+        return [reading for one in self._observers for reading in one.after_step(self.position)]
 
     def measure(self) -> list[Reading]:
-        """Run the whole suite now, whatever schedule and cap say."""
-        return self._observer.measure(self.position)
+        """Ask everything now, of heads too where they are looked at, due or not."""
+        return [reading for one in self._observers for reading in one.measure(self.position)]
 
     def close(self, *, finished: bool = True) -> None:
         """Write what the run has cost, and close the run folder."""
-        probes, end = self._observer, self.position
+        if self._writer is None:
+            return
+        probes, end = self._observers[0], self.position
+        flops = sum(one.flops for one in self._observers)
+        seconds = sum(one.seconds for one in self._observers)
         if finished and not probes.readings and end.step:
             warnings.warn(
                 "nucleate: no reading was taken; the run was too short for the cost cap "
@@ -78,8 +92,8 @@ class Watch:
             )
         entries = [
             LedgerEntry("training, matrix products", end.flops),
-            LedgerEntry("probes", probes.flops, probes.seconds),
-            LedgerEntry("training", 0.0, end.wall - probes.seconds, Mark.MEASURED),
+            LedgerEntry("probes", flops, seconds),
+            LedgerEntry("training", 0.0, end.wall - seconds, Mark.MEASURED),
         ]
         probes.record("ledger", entries)
         probes.record("finish", "finished" if finished else "interrupted", end)
@@ -112,71 +126,112 @@ def watch(
 ) -> Watch:
     """Watch a model that somebody else trains; its weights come out bit-identical.
 
-    Call it in one process only (rank 0 under DDP).
+    Where several processes train one model, every process may call it alike: rank 0 looks and
+    records, and in the others the Watch only counts. No message goes between processes, so calling
+    it on rank 0 alone is as good. While rank 0 looks, the others wait in their next all-reduce: a
+    look must be shorter than the timeout of the process group.
 
     Args:
         model: A causal `transformers` model, compiled or wrapped by DDP or not, not sharded.
         tokenizer: Its tokenizer.
         run: The run folder to create.
         texts: Held-out documents to make probes from (at least `MIN_TEXTS`).
-        suite: A suite of one's own instead.
+        suite: A suite of one's own instead; looks at heads need texts all the same.
         total_tokens: Planned length of the run. With it, readings are laid out to keep to the cost
             cap; without it, a reading that would exceed the cap is skipped when it comes up.
         context: Longest probe sequence, in tokens.
         train_context: Length of the training sequences, for FLOPs; `context` when left out.
-        probes: Density and cost of probing.
+        probes: Density and cost of probing, and of looks at every head (``heads_per_decade``).
         start: Where training goes on from, when it was resumed; `run` then goes on too.
 
     Raises:
-        UserError: Neither texts nor a suite, sharded weights, or the run folder is taken.
+        UserError: Neither texts nor a suite, or sharded weights (on every rank); the run folder is
+            taken, or heads cannot be looked at (`looks_at_texts`; on rank 0).
 
     Example:
         >>> with watch(model, tok, run="runs/a", texts=held_out) as w:   # doctest: +SKIP
         ...     for batch in loader:
         ...         w.step(loss=train_step(batch), tokens=batch.numel())
     """
-    settings = probes or ProbeSettings()
-    if settings.heads_per_decade:
-        text = "nucleate: heads_per_decade has no effect here; only a recipe looks at heads"
-        warnings.warn(text, stacklevel=2)
-    refuse_sharded(model)
+    refuse_unless_whole(model)
+    if suite is None:
+        need_texts(texts, tokenizer)
+    settings, begin = probes or ProbeSettings(), start or Step(0, 0)
     inner = bare(model)
     context = min(context, getattr(inner.config, "max_position_embeddings", None) or context)
-    if suite is None:
-        suite = _suite_of_texts(texts, tokenizer, settings, context)
-    probe_flops = forward_flops(inner, context)
     train_flops = forward_flops(inner, train_context or context)
-    points, note = log_spaced(settings.first_tokens, 10**13, settings.per_decade), ""
-    if total_tokens:
-        schedule = make_schedule(
-            settings,
-            total_tokens,
-            3 * train_flops * total_tokens,
-            suite.forward_tokens * probe_flops,
-        )
-        points, note = schedule.points, schedule.note
+    if not is_first(model):
+        return Watch(Path(run), train_flops, begin)
+    if suite is None:
+        suite = suite_of_texts(texts, tokenizer, settings, context)
+    looks = looks_at_texts(texts, tokenizer, settings, context, inner)
+    probe_flops = forward_flops(inner, context)
+    plans = _plans(settings, total_tokens, train_flops, probe_flops, suite, looks)
     manifest = Manifest(
         name=Path(run).name,
         recipe={"watched": type(inner).__name__, "probes": settings.model_dump(mode="json")},
         environment=environment(next(inner.parameters()).device),
         primary={str(level): stem for level, stem in suite.primary.items()},
     )
-    begin = start or Step(0, 0)
     goes_on = begin.step > 0 and (Path(run) / "run.json").exists()
     opened = RunWriter.resume(run, begin) if goes_on else RunWriter.create(run, manifest)
     writer = TolerantWriter(opened)
-    observer = Observer(
-        model,
-        suite,
-        tuple(point for point in points if point > begin.tokens),
-        writer,
-        flops_per_token=probe_flops,
-        budget=None if total_tokens else lambda step, _: settings.cost_cap * step.flops,
-    )
-    for text in (note, *suite.notes):
+    observers = [
+        Observer(
+            model,
+            plan.suite,
+            tuple(point for point in plan.points if point > begin.tokens),
+            writer,
+            flops_per_token=probe_flops,
+            budget=plan.budget,
+        )
+        for plan in plans
+    ]
+    for text in (*(plan.note for plan in plans), *suite.notes):
         if text and not goes_on:
             writer.event(Event(begin, "note", text))
-    return Watch(observer, writer, train_flops, begin)
+    return Watch(writer.path, train_flops, begin, observers=observers, writer=writer)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """When a suite is asked, and what that may cost."""
+
+    suite: Suite
+    points: tuple[int, ...]
+    note: str = ""
+    budget: Callable[[Step, float], float] | None = None
+
+
+def _plans(
+    settings: ProbeSettings,
+    total_tokens: int | None,
+    train_flops: float,
+    probe_flops: float,
+    suite: Suite,
+    looks: Suite | None,
+) -> list[_Plan]:
+    """Return the plan of the suite, and that of looks at heads where there are any."""
+    if total_tokens:
+        readings, at_heads, _ = lay_out(
+            settings,
+            total_tokens,
+            3 * train_flops * total_tokens,
+            suite.forward_tokens * probe_flops,
+            looks.forward_tokens * probe_flops if looks else 0.0,
+        )
+        plans = [_Plan(suite, readings.points, readings.note)]
+        return plans + (
+            [_Plan(looks, at_heads.points, at_heads.note)] if looks and at_heads else []
+        )
+    share = HEADS_SHARE if looks else 0.0
+
+    def open_ended(what: Suite, per_decade: float, part: float) -> _Plan:
+        points = log_spaced(settings.first_tokens, 10**13, per_decade)
+        return _Plan(what, points, "", lambda step, _: settings.cost_cap * step.flops * part)
+
+    plans = [open_ended(suite, settings.per_decade, 1 - share)]
+    return plans + ([open_ended(looks, settings.heads_per_decade, share)] if looks else [])
 
 
 def forward_flops(model: Any, context: int) -> float:
@@ -185,37 +240,3 @@ def forward_flops(model: Any, context: int) -> float:
         return float(sum(flops_per_token(model.config, context).values()))
     except CheckpointError:
         return 2.0 * float(sum(parameter.numel() for parameter in model.parameters()))
-
-
-def _suite_of_texts(
-    texts: Sequence[str], tokenizer: Any, settings: ProbeSettings, context: int
-) -> Suite:
-    import numpy as np
-
-    from nucleate.corpora.blimp import find_blimp
-    from nucleate.corpora.text import Documents
-    from nucleate.corpora.tokenizer import begin_token
-    from nucleate.probes.text_suite import text_suite
-
-    if tokenizer is None:
-        raise UserError("watch needs the model's tokenizer", fix="pass it (tokenizer=…)")
-    if len(texts) < MIN_TEXTS:
-        raise UserError(
-            "watch needs something to probe with",
-            got=len(texts),
-            expected=f"at least {MIN_TEXTS} held-out texts, or a suite",
-            fix="pass texts=[…] or suite=…",
-        )
-    # One half stands for the corpus in the n-gram models, the other half is asked about.
-    documents = Documents(tuple(texts[::2]), tuple(texts[1::2]), key="")
-    encoded = tokenizer(list(documents.train), add_special_tokens=False)["input_ids"]
-    end = begin_token(tokenizer)
-    sample = [token for ids in encoded for token in (*ids, end)]
-    return text_suite(
-        documents,
-        tokenizer,
-        training_sample=np.array(sample, dtype=np.int64),
-        items=settings.items,
-        context=context,
-        blimp=find_blimp(),
-    )

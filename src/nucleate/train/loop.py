@@ -23,7 +23,7 @@ from nucleate.core import (
 )
 from nucleate.models import save_checkpoint
 from nucleate.observe.observer import Observer
-from nucleate.observe.schedule import Due, ProbeSchedule, log_spaced, make_schedule
+from nucleate.observe.schedule import Due, ProbeSchedule, lay_out, log_spaced
 from nucleate.store import Run, RunWriter, TolerantWriter
 from nucleate.train.control import Controller
 from nucleate.train.control.rules import LOSS
@@ -33,9 +33,6 @@ from nucleate.train.recipe import Recipe
 from nucleate.train.state import load_position, load_state, save_state
 from nucleate.train.training import Training
 from nucleate.train.workload import Workload
-
-HEADS_SHARE = 0.5
-"""Largest share of what probes may cost that looking at heads may take."""
 
 
 class Listener(Protocol):
@@ -86,7 +83,6 @@ class Loop:
         self._seconds = {"training": 0.0, "checkpoints": 0.0}
         self._finite = True
         self._pulls: list[tuple[str, Setting]] = []
-        self._heads_share = 0.0
         self.controller = Controller(recipe.policy) if recipe.policy else None
         if self.controller and not observed and self.controller.metrics - {LOSS}:
             raise RecipeError(
@@ -95,68 +91,57 @@ class Loop:
                 got=", ".join(sorted(self.controller.metrics - {LOSS})),
                 fix="train with the observer on",
             )
-        self.heads = self._make_head_observer() if observed and workload.heads else None
-        self.observer = self._make_observer() if observed else None
+        self.observer: Observer | None = None
+        self.heads: Observer | None = None
+        if observed:
+            self.observer, self.heads = self._make_observers()
         first = recipe.probes.first_tokens
         density = recipe.checkpoints_per_decade
         self._keep = Due(log_spaced(first, self.training.clock.total, density) if density else ())
         resume_points = range(recipe.resume_every, self.training.clock.total, recipe.resume_every)
         self._save = Due(resume_points)
 
-    def _make_observer(self) -> Observer:
-        training, suite = self.training, self.workload.suite
+    def _make_observers(self) -> tuple[Observer, Observer | None]:
+        """Return who looks at behaviour, and who looks at heads, more rarely (`lay_out`)."""
+        training, suite, heads = self.training, self.workload.suite, self.workload.heads
         forward = training.probe_flops
-        planned = training.ledger.planned(training.clock.total, self.recipe.steps)
-        cost = suite.forward_tokens * forward
-        schedule = make_schedule(
-            self.recipe.probes, training.clock.total, planned, cost, share=1 - self._heads_share
+        readings, looks, share = lay_out(
+            self.recipe.probes,
+            training.clock.total,
+            training.ledger.planned(training.clock.total, self.recipe.steps),
+            suite.forward_tokens * forward,
+            heads.forward_tokens * forward if heads else 0.0,
         )
-        self._note(schedule)
-        return Observer(
+        self._note(looks)
+        self._note(readings)
+        at_heads = None
+        if heads and looks:
+            at_heads = Observer(
+                training.model,
+                heads,
+                looks.points,
+                self.writer,
+                flops_per_token=forward,
+                budget=lambda step, passed: self._probe_budget(step, passed) * share,
+            )
+        at_behaviour = Observer(
             training.model,
             suite,
-            schedule.points,
+            readings.points,
             self.writer,
             flops_per_token=forward,
-            budget=lambda step, share: self._probe_budget(step, share) * (1 - self._heads_share),
+            budget=lambda step, passed: self._probe_budget(step, passed) * (1 - share),
             listener=self._listener.on_readings if self._listener else None,
         )
-
-    def _make_head_observer(self) -> Observer:
-        """Look at heads more rarely than at the rest: it takes at most half of what probes may."""
-        training, suite = self.training, self.workload.heads
-        assert suite is not None
-        forward = training.probe_flops
-        planned = training.ledger.planned(training.clock.total, self.recipe.steps)
-        cost = suite.forward_tokens * forward
-        probes = self.recipe.probes
-        schedule = make_schedule(
-            probes,
-            training.clock.total,
-            planned,
-            cost,
-            per_decade=probes.heads_per_decade,
-            share=HEADS_SHARE,
-            what="looks at heads",
-        )
-        self._note(schedule)
-        self._heads_share = len(schedule.points) * cost / (probes.cost_cap * planned)
-        return Observer(
-            training.model,
-            suite,
-            schedule.points,
-            self.writer,
-            flops_per_token=forward,
-            budget=lambda step, share: self._probe_budget(step, share) * self._heads_share,
-        )
+        return at_behaviour, at_heads
 
     @property
     def observers(self) -> tuple[Observer, ...]:
         """Who looks at the model: at behaviour, and at heads."""
         return tuple(one for one in (self.observer, self.heads) if one)
 
-    def _note(self, schedule: ProbeSchedule) -> None:
-        if schedule.note and self.writer.attempt == 1:
+    def _note(self, schedule: ProbeSchedule | None) -> None:
+        if schedule and schedule.note and self.writer.attempt == 1:
             self.writer.event(Event(self.step, "cost cap", schedule.note))
 
     def _probe_budget(self, step: Step, share: float) -> float:

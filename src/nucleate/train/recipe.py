@@ -13,12 +13,9 @@ from nucleate.core.settings import Settings, load_yaml, validate
 from nucleate.corpora.blend import CORPUS
 from nucleate.corpora.storyworld import Mixture, Split
 from nucleate.models import ModelSettings
-from nucleate.observe.schedule import ProbeSettings
+from nucleate.observe.schedule import HEADS_CONTEXT, ProbeSettings
 from nucleate.train.control.rules import Rule, problems
 from nucleate.train.levers import AnyLever
-
-HEADS_CONTEXT = 52
-"""Shortest row that holds a random string (`probes.mechanism.items.TOKENS`) twice."""
 
 MAX_BATCH = 2**24
 """Most tokens of one step on one process: more is a slip of the pen, and would fill the memory."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,6 @@ from nucleate.train.recipe import Recipe, StoryWorldCorpus, TextCorpus
 
 NGRAM_SAMPLE = 1_000_000
 """Training tokens that the n-gram models are counted on."""
-HEAD_ROWS = 40
-"""Rows that heads are read on; of texts, ten rows of random strings come on top."""
 _SHARES = {"all": (0, 1), "control": (0, 3), "development": (1, 3), "sealed": (2, 3)}
 """Which of how many shares of the held-out text a probe set is."""
 
@@ -102,6 +100,7 @@ def _story_heads(
 ) -> Suite | None:
     if not recipe.probes.heads_per_decade:
         return None
+    from nucleate.probes.looks import HEAD_ROWS
     from nucleate.probes.mechanism.story_items import story_head_items
     from nucleate.probes.mechanism.suite import head_suite
 
@@ -124,22 +123,10 @@ def _text_heads(
     if not recipe.probes.heads_per_decade:
         return None
     from nucleate.corpora.text import share_of
-    from nucleate.probes.mechanism.items import REPEATS, TOKENS, text_head_items
-    from nucleate.probes.mechanism.suite import head_suite
-    from nucleate.probes.text_suite import document_rows
+    from nucleate.probes.looks import text_looks
 
     own = share_of(held_out, *_SHARES[corpus.probes])
-    rows, _ = document_rows(own, tokenizer, HEAD_ROWS, recipe.context, seed=0)
-    words = sorted(set(range(len(tokenizer))) - set(tokenizer.all_special_ids))
-    return head_suite(
-        text_head_items(
-            rows.tolist(),
-            words,
-            begin=tokenizer.eos_token_id,
-            repeats=min(REPEATS, (recipe.context - 1) // TOKENS),
-            **_shape(recipe),
-        )
-    )
+    return text_looks(own, tokenizer, context=recipe.context, **_shape(recipe))
 
 
 def _with_inside(
@@ -151,15 +138,14 @@ def _with_inside(
     levels: Any = None,
 ) -> Suite | None:
     """Return the suite of looks with what else is asked inside, on the rows of held-out loss."""
-    if heads is None or not recipe.probes.inside:
-        return heads
+    if heads is None:
+        return None
     from nucleate.models.builder import make_config
-    from nucleate.probes.inside import inside_parts, lens_cost
+    from nucleate.probes.looks import with_inside
 
     rows = next(items.rows for probe, items in suite.parts if probe.name == "loss")
-    each = lens_cost(make_config(recipe.model, vocabulary), recipe.context)
-    extra = inside_parts(recipe.probes.inside, rows, classes, levels, each)
-    return replace(heads, parts=(*heads.parts, *extra))
+    config = make_config(recipe.model, vocabulary)
+    return with_inside(heads, recipe.probes.inside, rows, config, recipe.context, classes, levels)
 
 
 def _shape(recipe: Recipe) -> dict[str, int]:

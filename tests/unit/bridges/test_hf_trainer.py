@@ -91,3 +91,27 @@ def test_uncounted_tokens_are_one_line(tmp_path: Path) -> None:
 
     with pytest.raises(UserError, match="include_num_input_tokens_seen"):
         _train(tmp_path / "a", [NucleateCallback(tmp_path / "run", suite=SUITE)])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_heads_are_looked_at_where_it_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nucleate.corpora.blimp.find_blimp", lambda: None)
+    from nucleate.bridges.hf_trainer import NucleateCallback
+    from nucleate.corpora.tokenizer import word_tokenizer
+
+    words = "Anna saw a dog . Tom ran to the road It rained again".split()
+    words += [f"thing{n}" for n in range(20)]
+    texts = [f"Anna saw a dog . Tom ran to the road {n} . It rained . " * 6 for n in words * 2]
+    callback = NucleateCallback(
+        tmp_path / "run",
+        tokenizer=word_tokenizer(words),
+        texts=texts,
+        tokens_per_step=64,
+        context=64,
+        probes=ProbeSettings(first_tokens=64, items=16, cost_cap=1000, heads_per_decade=6),
+    )
+    watched, plain = _train(tmp_path / "a", [callback]), _train(tmp_path / "b", [])
+    assert all(torch.equal(watched[name], plain[name]) for name in plain)
+    assert len(Run.open(tmp_path / "run").heads().steps) >= 5

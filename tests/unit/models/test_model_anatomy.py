@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import GPT2Config
+from transformers import OPTConfig
 
 from nucleate.core import CheckpointError
 from nucleate.models import (
@@ -70,7 +70,7 @@ def test_flops_agree_with_torch(case, context):
 
 def test_flops_of_another_architecture_are_refused():
     with pytest.raises(CheckpointError, match="FLOPs of this architecture are not known"):
-        flops_per_token(GPT2Config(), 128)
+        flops_per_token(OPTConfig(), 128)
 
 
 @pytest.mark.parametrize("family", ["llama", "neox", "mixtral"])

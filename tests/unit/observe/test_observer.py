@@ -13,8 +13,9 @@ import torch
 
 from nucleate.core import Level, Reading, RunFolderError, Step, UserError
 from nucleate.models import ModelSettings, build
-from nucleate.observe.neutral import bare, undisturbed
+from nucleate.observe.neutral import undisturbed
 from nucleate.observe.observer import Observer
+from nucleate.observe.processes import bare
 from nucleate.observe.schedule import Due, ProbeSettings, log_spaced, make_schedule
 from nucleate.observe.watch import watch
 from nucleate.probes.registry import Probe
@@ -145,6 +146,31 @@ def test_a_probe_that_yields_nonsense_fails_alone(tmp_path: Path, value: Any) ->
         readings = Observer(_model(), _suite(nonsense), (), writer).measure(Step(1, 1))
     assert [reading.metric for reading in readings] == ["fine.value"]
     assert Run.open(tmp_path / "run").events()[0].kind == "probe failed"
+
+
+def test_a_look_does_not_shorten_what_rotary_embeddings_remember(tmp_path: Path) -> None:
+    model = _model()
+    rotary = model.model.rotary_emb
+    config = model.config.__class__(
+        **{**model.config.to_dict(), "max_position_embeddings": 16},
+    )
+    config.rope_parameters = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10_000.0}
+    model.model.rotary_emb = type(rotary)(config)
+    model(input_ids=torch.arange(24)[None])  # beyond the original length: frequencies are stretched
+    rotary = model.model.rotary_emb
+    frequencies = rotary.inv_freq
+    assert rotary.max_seq_len_cached == 24
+
+    def short(view: Any, items: Any) -> Iterable[Reading]:
+        view._model(input_ids=torch.arange(8)[None])
+        assert rotary.max_seq_len_cached == 16  # forgotten, and a step of 20 would stretch less
+        yield Reading("short.value", 1.0)
+
+    with RunWriter.create(tmp_path / "run", Manifest("test")) as writer:
+        readings = Observer(model, _suite(short), (), writer).measure(Step(1, 1))
+    assert [reading.metric for reading in readings] == ["short.value", "fine.value"]
+    assert rotary.max_seq_len_cached == 24
+    assert rotary.inv_freq is frequencies
 
 
 def test_a_run_folder_that_cannot_be_written_warns_once(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from nucleate.core import CheckpointError, UserError
 from nucleate.corpora.itemsets import ItemSet
+from nucleate.models import num_experts
 from nucleate.models.series import Series, Weights, find_series, load_tokenizer, open_weights
 from nucleate.models.series.hub import fetch
 from nucleate.models.series.loader import build_empty
@@ -19,6 +20,7 @@ from nucleate.models.series.weights import read_config
 from nucleate.observe.scanning.settings import ScanSettings
 from nucleate.observe.scanning.suites import CONTEXT, build_suite
 from nucleate.observe.watch import forward_flops
+from nucleate.probes.geometry.moe import ROUTED
 from nucleate.probes.inside import lens_cost
 from nucleate.probes.suites import Suite
 
@@ -71,7 +73,7 @@ def prepare(
         )
     heads = int(getattr(shape.config, "num_attention_heads", 1))
     layers = int(getattr(shape.config, "num_hidden_layers", 1))
-    experts = int(getattr(shape.config, "num_local_experts", None) or 0)
+    experts = num_experts(shape.config) if shape.config.model_type in ROUTED else 0
     context = min(settings.context or CONTEXT, longest)
     each = lens_cost(shape.config, context)
     suite = build_suite(settings, series, tokenizer, longest, sets, (layers, heads, experts), each)

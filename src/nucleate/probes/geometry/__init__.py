@@ -16,7 +16,7 @@ from nucleate.probes.geometry.coordination import (
 )
 from nucleate.probes.geometry.dimension import IntrinsicDimension, two_nn
 from nucleate.probes.geometry.lens import Lens, lens_of_streams, logit_lens
-from nucleate.probes.geometry.moe import Routing, router_logits, routing
+from nucleate.probes.geometry.moe import Routing, routed_layers, router_logits, routing
 from nucleate.probes.geometry.probing import Probing, control_labels, selectivity
 from nucleate.probes.geometry.rank import PowerLaw, alpha_req, effective_rank, rankme
 from nucleate.probes.geometry.rotation import (
@@ -54,6 +54,7 @@ __all__ = [
     "onset_dispersion",
     "rankme",
     "residual_streams",
+    "routed_layers",
     "router_logits",
     "routing",
     "samples_per_dimension",

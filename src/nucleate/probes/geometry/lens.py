@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from nucleate.core import CheckpointError
+from nucleate.models.output import logits_of
 from nucleate.probes.geometry.streams import residual_streams
 from nucleate.probes.rest import at_rest
 
@@ -92,10 +93,10 @@ def lens_of_streams(
         share: See `Lens.depth`.
         block: Positions whose logits are held at a time.
     """
-    norm, head = _final_norm(model), model.get_output_embeddings()
+    norm, weight = _final_norm(model), model.get_output_embeddings().weight
     with at_rest(model), torch.no_grad():
-        states_LND = states_LND.to(head.weight)
-        kl_LN = _divergences(states_LND, norm, head, block).double().cpu()
+        states_LND = states_LND.to(weight)
+        kl_LN = _divergences(model, states_LND, norm, block).double().cpu()
     _, own_N, of_B = torch.unique(row_N, return_inverse=True, return_counts=True)
     sums_LB = torch.zeros(len(kl_LN), len(of_B), dtype=torch.double).index_add_(1, own_N, kl_LN)
     kl_LB = torch.cat([sums_LB / of_B, torch.zeros(1, len(of_B), dtype=torch.double)])
@@ -110,16 +111,16 @@ def summary(kl_LB: Array, share: float) -> Lens:
     return Lens(kl_L, se_L, float(below[0]) if len(below) else math.nan, share)
 
 
-def _divergences(states_LND: torch.Tensor, norm: Any, head: Any, block: int) -> torch.Tensor:
+def _divergences(model: Any, states_LND: torch.Tensor, norm: Any, block: int) -> torch.Tensor:
     """Return ``KL(final ‖ layer)`` of all layers but the last at every position."""
     parts = []
     for state_LND in torch.split(states_LND, block, dim=1):
-        log_p_NV = torch.log_softmax(head(state_LND[-1]).float(), -1)
+        log_p_NV = torch.log_softmax(logits_of(model, state_LND[-1]).float(), -1)
         p_NV = log_p_NV.exp()
         own_N = (p_NV * log_p_NV).sum(-1)
         found = []
         for state_ND in state_LND[:-1]:
-            log_q_NV = torch.log_softmax(head(norm(state_ND)).float(), -1)
+            log_q_NV = torch.log_softmax(logits_of(model, norm(state_ND)).float(), -1)
             found.append(own_N - log_q_NV.mul_(p_NV).sum(-1))
         parts.append(torch.stack(found))
     return torch.cat(parts, 1)

@@ -12,11 +12,15 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from nucleate.core import DataError
+from nucleate.models import layer_modules
 from nucleate.probes.rest import at_rest
 
 # Suffixes: L layers, B rows, T tokens, N positions, E experts, C classes of tokens.
 
 Array = NDArray[np.float64]
+
+ROUTED = ("mixtral", "olmoe", "flex_olmo", "qwen2_moe", "qwen3_moe")
+"""Model types whose routers choose the experts of the largest logits, by a softmax over all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,21 +53,32 @@ def router_logits(model: Any, ids_BT: torch.Tensor) -> Array:
     """Return the logits of every router, from one forward pass that leaves the model as it was.
 
     Args:
-        model: A causal `transformers` model with routers (Mixtral).
+        model: A causal `transformers` model with routers, of one of the `ROUTED` types.
         ids_BT: Token ids, shape ``(B, T)``, without padding.
 
     Returns:
-        Shape ``(L, B·T, E)``, positions row by row.
+        Shape ``(L, B·T, E)``, positions row by row; L counts the layers that have a router
+        (`routed_layers`).
 
     Raises:
-        DataError: The model has no routers.
+        DataError: The model has no routers, or its routers are not known.
     """
-    if not getattr(model.config, "num_local_experts", None):
-        raise DataError("the model has no routers", got=type(model).__name__, expected="Mixtral")
+    if model.config.model_type not in ROUTED or not routed_layers(model):
+        raise DataError(
+            "the model has no routers that are known",
+            got=model.config.model_type,
+            expected=", ".join(ROUTED),
+        )
     with at_rest(model), torch.no_grad():
         device = next(model.parameters()).device
         found = model(input_ids=ids_BT.to(device), output_router_logits=True, use_cache=False)
         return torch.stack([layer.double().cpu() for layer in found.router_logits]).numpy()
+
+
+def routed_layers(model: Any) -> list[int]:
+    """Return which layers have a router; in some models not all do."""
+    layers = layer_modules(model).values()
+    return [at for at, layer in enumerate(layers) if hasattr(layer.mlp, "experts")]
 
 
 def routing(

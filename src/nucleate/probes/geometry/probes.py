@@ -18,7 +18,7 @@ from nucleate.probes.geometry.coordination import layer_similarity
 from nucleate.probes.geometry.dimension import two_nn
 from nucleate.probes.geometry.distinct import distinct
 from nucleate.probes.geometry.lens import lens_of_streams
-from nucleate.probes.geometry.moe import router_logits, routing
+from nucleate.probes.geometry.moe import routed_layers, router_logits, routing
 from nucleate.probes.geometry.rank import exp_entropy, power_law
 from nucleate.probes.geometry.spectra import spectra
 from nucleate.probes.geometry.streams import residual_streams
@@ -196,7 +196,7 @@ def routers(view: ModelView, items: GeometryItems) -> Iterable[Reading]:
     logits_LNE, kinds_N = router_logits(view.model, items.rows), items.rows.flatten().numpy()
     chosen = int(view.model.config.num_experts_per_tok)
     rows_N = np.repeat(np.arange(len(items.rows)), items.rows.shape[1])
-    for layer, logits_NE in enumerate(logits_LNE):
+    for layer, logits_NE in zip(routed_layers(view.model), logits_LNE, strict=True):
         at, (n, experts) = f"routers.L{layer}", logits_NE.shape
         found = routing(logits_NE, chosen, kinds_N, rows_N=rows_N)
         plain = (

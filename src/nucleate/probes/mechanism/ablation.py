@@ -15,6 +15,7 @@ from nucleate.core import Level, Reading
 from nucleate.core.heads import HeadTable
 from nucleate.models.heads import head_shape
 from nucleate.models.interventions import mean_outputs
+from nucleate.models.output import logits_of
 from nucleate.models.resume import KeptPass
 from nucleate.probes.mechanism.behaviours import Behaviour
 from nucleate.probes.mechanism.head_scores import HeadScores, head_means
@@ -109,8 +110,7 @@ def _groups(count: int, size: int) -> list[range]:
 def _scores(
     model: Any, hidden_NTD: torch.Tensor, asked: Behaviour, row_Q: torch.Tensor
 ) -> torch.Tensor:
-    head = model.get_output_embeddings()
-    return asked.scores(head(hidden_NTD[row_Q, asked.place_Q]))
+    return asked.scores(logits_of(model, hidden_NTD[row_Q, asked.place_Q]))
 
 
 def shared_ablation(view: ModelView, items: HeadItems) -> dict[str, HeadScores]:

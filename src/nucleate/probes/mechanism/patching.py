@@ -21,6 +21,7 @@ import torch
 from nucleate.core import DataError, Level, Reading
 from nucleate.corpora.items import ContextPair
 from nucleate.models.heads import head_shape
+from nucleate.models.output import logits_of
 from nucleate.models.resume import KeptPass
 from nucleate.probes.mechanism.behaviours import Behaviour, make_behaviour
 from nucleate.probes.mechanism.head_scores import Floats, HeadScores, clustered_se
@@ -145,7 +146,7 @@ class _Sweep:
         self.corrupted = KeptPass(model, items.corrupted_BT)
         device = self.clean.hidden_BTD.device
         self.row_B = torch.arange(len(items.clean_BT), device=device)
-        self._head, self._asked = model.get_output_embeddings(), items.asked.to(device)
+        self._model, self._asked = model, items.asked.to(device)
         self.clean_Q = self._scores(self.clean.hidden_BTD)
         self.before_Q = self._scores(self.corrupted.hidden_BTD)
 
@@ -167,7 +168,9 @@ class _Sweep:
     @torch.no_grad()
     def _scores(self, hidden_BTD: torch.Tensor) -> Floats:
         hidden_QD = hidden_BTD[self._asked.row_Q, self._asked.place_Q]
-        result: Floats = self._asked.scores(self._head(hidden_QD)).double().cpu().numpy()
+        result: Floats = (
+            self._asked.scores(logits_of(self._model, hidden_QD)).double().cpu().numpy()
+        )
         return result
 
     def recovered(self, name: str, patched_XXQ: Floats) -> HeadScores:

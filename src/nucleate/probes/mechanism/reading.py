@@ -16,7 +16,15 @@ import torch
 from numpy.typing import NDArray
 
 from nucleate.models.activations import LayerActivations, read_layers
-from nucleate.models.heads import final_norm, head_shape, norm_length, output_weights, unembedding
+from nucleate.models.heads import (
+    attention_parts,
+    final_norm,
+    head_shape,
+    output_weights,
+    unembedding,
+    written_length,
+)
+from nucleate.models.norms import norm_length
 from nucleate.probes.mechanism.behaviours import Behaviour
 from nucleate.probes.mechanism.head_scores import Floats
 from nucleate.probes.mechanism.links import Links, join
@@ -210,7 +218,8 @@ class _Direct:
             output_DV = unembedding(model)
             device = output_DV.device
             self._direction_QD = torch.cat([x.to(device).directions(output_DV) for x in behaviours])
-            self._o_LHKD = output_weights(model)
+            self._parts = attention_parts(model)
+            self._o_LHKD = [output_weights(model, layer) for layer in range(len(self._parts))]
 
     def of(
         self, layer: LayerActivations, asked: Where, at: tuple[torch.Tensor, ...]
@@ -219,7 +228,9 @@ class _Direct:
         z_QHK = layer.z_BTHK[at]
         direction_QD = self._direction_QD[asked]
         through_QHK = torch.einsum("qd,hkd->qhk", direction_QD, self._o_LHKD[layer.layer])
-        return (z_QHK * through_QHK).sum(-1).float().T
+        added_QH = (z_QHK * through_QHK).sum(-1).float()
+        length_Q = written_length(self._parts[layer.layer], z_QHK)
+        return added_QH.T if length_Q is None else added_QH.T / length_Q
 
 
 def _split(found_LHQ: Floats, parts: Sequence[Links | Behaviour]) -> dict[str, Floats]:

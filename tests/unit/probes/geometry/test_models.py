@@ -8,9 +8,18 @@ import torch
 
 from nucleate.core import DataError
 from nucleate.models import layer_modules
-from nucleate.probes.geometry import logit_lens, residual_streams, router_logits, routing
+from nucleate.probes.geometry import (
+    logit_lens,
+    residual_streams,
+    routed_layers,
+    router_logits,
+    routing,
+)
 from nucleate.probes.geometry.lens import summary
+from nucleate.probes.geometry.probes import GeometryItems, routers
+from nucleate.probes.view import ModelView
 from tests.unit.probes.landscape.models import unchanged
+from tests.unit.probes.mechanism.constructed import other
 from tests.unit.probes.models import FAMILIES, VOCABULARY, tiny
 
 IDS = torch.randint(VOCABULARY, (3, 10), generator=torch.Generator().manual_seed(1))
@@ -125,9 +134,30 @@ def test_routers_of_a_mixtral():
         model(input_ids=IDS)
     load = np.bincount(seen[0].flatten().numpy(), minlength=4) / seen[0].numel()
     np.testing.assert_allclose(routing(logits[0], 2).load_E, load)
-    with pytest.raises(DataError, match="no routers"):
+    with pytest.raises(DataError, match="no routers that are known"):
         router_logits(tiny(), IDS)
 
 
 def _first(out):
     return out[0] if isinstance(out, tuple) else out
+
+
+@pytest.mark.parametrize(
+    ("name", "routed"), [("olmoe", [0, 1, 2]), ("qwen2_moe", [0, 2]), ("qwen3_moe", [0, 2])]
+)
+def test_routers_under_other_names(name, routed):
+    """In Qwen's models of three layers the one between has no experts."""
+    model = other(name, vocab_size=VOCABULARY).eval()
+    assert routed_layers(model) == routed
+    logits_LNE, layers, seen = router_logits(model, IDS), layer_modules(model), []
+    for layer in routed:
+        layers[f"L{layer}"].mlp.gate.register_forward_hook(lambda *x: seen.append(x[2][2]))
+    with torch.no_grad():
+        model(input_ids=IDS)
+    assert logits_LNE.shape == (len(routed), 30, 4)
+    for logits_NE, chosen in zip(logits_LNE, seen, strict=True):
+        load = np.bincount(chosen.flatten().numpy(), minlength=4) / chosen.numel()
+        np.testing.assert_allclose(routing(logits_NE, 2).load_E, load)
+        assert load.max() > 0.26
+    names = {x.metric for x in routers(ModelView(model), GeometryItems(IDS.numpy()))}
+    assert {x.split(".")[1] for x in names} == {f"L{layer}" for layer in routed}

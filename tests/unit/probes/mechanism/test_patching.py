@@ -66,7 +66,7 @@ def test_spans_hold_positions_together(family):
     np.testing.assert_allclose(everything, 1, atol=1e-4)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, "olmo2", "gemma2", "granite"])
 @torch.no_grad()
 def test_heads_are_patched_as_by_hand(family):
     model = small(family).eval()
