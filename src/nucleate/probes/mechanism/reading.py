@@ -129,7 +129,7 @@ class _Batch:
     places: Where
     asked: Where
     kept: Where
-    _places: dict[torch.Size, torch.Tensor] = field(default_factory=dict)
+    _places: dict[torch.Size, torch.Tensor] = field(init=False, default_factory=dict)
 
     def mass(self, pattern_BHTT: torch.Tensor) -> torch.Tensor:
         """Return how much of each query's attention goes to keys that count, shape ``(H, Q)``."""
