@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -21,20 +22,20 @@ def held_still(model: Any) -> Iterator[Any]:
     `transformers` leaves a hook on every layer once hidden states were asked for, and dynamic
     rotary embeddings remember the longest sequence.
     """
-    found = [(module, module.training, _shape_of(module)) for module in model.modules()]
+    found = [_Noted(module) for module in _modules(model)]
     device = next(model.parameters()).device.type
     try:
         with preserved_random_state(), torch.autocast(device, enabled=False):
-            for module, _, _ in found:
-                module.training = False
+            for noted in found:
+                if noted.training:
+                    noted.module.training = False
             yield model
     finally:
-        for module, training, shape in found:
-            module.training = training
-            _reshape(module, *shape)
+        for noted in found:
+            noted.restore()
 
 
-_HOOKS = (
+_kinds = itemgetter(
     "_forward_hooks",
     "_forward_hooks_with_kwargs",
     "_forward_hooks_always_called",
@@ -45,24 +46,44 @@ _HOOKS = (
 )
 
 
-def _shape_of(module: Any) -> tuple[dict[str, Any], dict[str, Any], list[set[int]]]:
-    """Return the attributes and buffers of a module, and which hooks it has of each kind."""
-    attributes = dict(vars(module))
-    return attributes, dict(attributes["_buffers"]), [set(attributes[kind]) for kind in _HOOKS]
+def _modules(model: Any) -> list[Any]:
+    """Return what `model.modules()` yields, in any order: a look at a small model waits for it."""
+    found, known = [model], {model}
+    for module in found:  # grows as it goes
+        for child in module._modules.values():
+            if child is not None and child not in known:
+                known.add(child)
+                found.append(child)
+    return found
 
 
-def _reshape(
-    module: Any, attributes: dict[str, Any], buffers: dict[str, Any], hooks: list[set[int]]
-) -> None:
-    """Take away what a module did not have, and bring back what it had."""
-    for kind, known in zip(_HOOKS, hooks, strict=True):
-        there = vars(module)[kind]
-        for key in [key for key in there if key not in known]:
-            del there[key]
-    for now, then in ((vars(module), attributes), (vars(module)["_buffers"], buffers)):
-        for name in now.keys() - then.keys():
-            del now[name]
-        now.update(then)
+class _Noted:
+    """A module with its mode, attributes, buffers, and which hooks it has of each kind, if any."""
+
+    __slots__ = ("attributes", "buffers", "hooks", "module", "training")
+
+    def __init__(self, module: Any) -> None:
+        self.module, self.training = module, module.training
+        self.attributes = dict(vars(module))
+        self.buffers = dict(self.attributes["_buffers"])
+        kinds = _kinds(self.attributes)
+        self.hooks = [set(kind) for kind in kinds] if any(kinds) else None
+
+    def restore(self) -> None:
+        """Take away what the module did not have, and bring back what it had."""
+        if self.module.training != self.training:
+            self.module.training = self.training
+        there = vars(self.module)
+        kinds = _kinds(there)
+        if any(kinds):
+            for kind, known in zip(kinds, self.hooks or [set()] * len(kinds), strict=True):
+                for key in [key for key in kind if key not in known]:
+                    del kind[key]
+        for now, then in ((there, self.attributes), (there["_buffers"], self.buffers)):
+            now.update(then)
+            if len(now) > len(then):
+                for name in now.keys() - then.keys():
+                    del now[name]
 
 
 @contextmanager

@@ -85,7 +85,7 @@ def batched_cka(
     batches = max(1, round(samples / batch))
     n = samples // batches
     order = np.random.default_rng(seed).permutation(samples)[: n * batches]
-    dealt = layers[:, order].reshape(size, batches, n, -1)
+    dealt = layers.take(order, 1).reshape(size, batches, n, -1)
     dealt -= dealt.mean(2, keepdims=True)
     both, rows = _kernels(dealt) if device is None else kernel_products(dealt, device)
     sums = rows.reshape(size, batches, n).sum(-1)
@@ -102,7 +102,7 @@ def _kernels(dealt_LKBD: NDArray[np.float32]) -> tuple[Array, Array]:
     own = np.arange(kernels.shape[-1])
     kernels[..., own, own] = 0
     flat = kernels.reshape(len(kernels), -1)
-    rows = kernels.sum(-1).reshape(len(kernels), -1)
+    rows = (kernels @ np.ones_like(own, dtype=np.float32)).reshape(len(kernels), -1)
     return (flat @ flat.T).astype(np.float64), rows.astype(np.float64)
 
 

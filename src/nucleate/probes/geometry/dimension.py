@@ -48,6 +48,7 @@ def two_nn(
     repeats: int = 4,
     queries: int | None = None,
     seed: int = 0,
+    differ: bool = False,
     device: Device = None,
 ) -> IntrinsicDimension:
     """Estimate intrinsic dimension by TwoNN, of all points and again of ever smaller subsamples.
@@ -65,6 +66,7 @@ def two_nn(
         queries: How many points, drawn by `seed`, to find the neighbours of (among all points);
             all if left out or too many.
         seed: Of the subsamples and of the queries.
+        differ: Whether no two points are known to be equal (`distinct`); looked for if not.
         device: Where to look for neighbours; the processor if left out.
 
     Raises:
@@ -75,8 +77,10 @@ def two_nn(
     given = np.asarray(x_ND)
     if given.dtype != np.float32:
         given = given.astype(np.float64)
-    kept_M, _ = distinct(given)
-    points = given if len(kept_M) == len(given) else given[kept_M]
+    points = given
+    if not differ:
+        kept_M, _ = distinct(given)
+        points = given if len(kept_M) == len(given) else given[kept_M]
     if len(points) < _FEW or not np.isfinite(points).all():
         raise DataError(
             "too few distinct points for a dimension", got=len(points), expected=f"≥ {_FEW}, finite"
@@ -122,14 +126,15 @@ def _ratios(points_ND: NDArray[Any], asked_Q: NDArray[np.int64]) -> Array:
     """
     mean = np.full(len(points_ND), 1 / len(points_ND), points_ND.dtype) @ points_ND
     single = (points_ND - mean).astype(np.float32, copy=False)
+    squares_N = _squares(single)
     out = np.empty(len(asked_Q))
     for start in range(0, len(asked_Q), _BLOCK):
         asked_B = asked_Q[start : start + _BLOCK]
-        square_B2 = _nearest(points_ND, single, asked_B)
-        doubtful = square_B2[:, 0] < _SINGLE * (single[asked_B] ** 2).sum(1)
+        square_B2 = _nearest(points_ND, single, squares_N, asked_B)
+        doubtful = square_B2[:, 0] < _SINGLE * squares_N[asked_B]
         if doubtful.any():
             double = points_ND.astype(np.float64) - mean
-            square_B2[doubtful] = _nearest(points_ND, double, asked_B[doubtful])
+            square_B2[doubtful] = _nearest(points_ND, double, _squares(double), asked_B[doubtful])
         out[start : start + _BLOCK] = np.sqrt(square_B2[:, 1] / square_B2[:, 0])
     return out
 
@@ -138,13 +143,22 @@ _SINGLE = 1e-3
 """Squared distance, as a share of the squared norm, below which float64 finds neighbours."""
 
 
-def _nearest(points_ND: NDArray[Any], looked: NDArray[Any], asked_B: NDArray[np.int64]) -> Array:
+def _squares(x_ND: NDArray[Any]) -> NDArray[Any]:
+    out: NDArray[Any] = np.einsum("nd,nd->n", x_ND, x_ND)
+    return out
+
+
+def _nearest(
+    points_ND: NDArray[Any],
+    looked: NDArray[Any],
+    squares_N: NDArray[Any],
+    asked_B: NDArray[np.int64],
+) -> Array:
     """Return squared distances to the two points that are nearest in `looked`, in order.
 
     They are those of differences, so as exact as the points, which products would not be.
     """
     rows = np.arange(len(asked_B))
-    squares_N = np.einsum("nd,nd->n", looked, looked)
     far_BN = (-2 * looked[asked_B]) @ looked.T
     far_BN += squares_N  # less what is the same for a whole row
     far_BN[rows, asked_B] = np.inf

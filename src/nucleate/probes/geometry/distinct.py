@@ -30,12 +30,22 @@ def distinct(points_ND: NDArray[Any]) -> tuple[Indices, Indices]:
     same = along[1:] == along[:-1]
     if not same.any():
         return np.arange(size), count_N
-    maybe = np.sort(order[np.append(same, False) | np.append(False, same)])
+    left, right = order[:-1][same], order[1:][same]
+    if (points_ND[left] == points_ND[right]).all():
+        begin_G = np.flatnonzero(np.append(True, ~same))
+        count_N[:] = 0
+        count_N[np.minimum.reduceat(order, begin_G)] = np.diff(begin_G, append=size)
+    else:  # equal in their first coordinate alone
+        _count(points_ND, np.union1d(left, right), count_N)
+    kept_M = np.flatnonzero(count_N)
+    return kept_M, count_N[kept_M]
+
+
+def _count(points_ND: NDArray[Any], maybe: Indices, count_N: Indices) -> None:
+    """Count points that may be equal, each group at its first."""
     seen: dict[bytes, int] = {}
     for row, point in zip(maybe.tolist(), points_ND[maybe] + 0, strict=True):  # -0 is 0
         first = seen.setdefault(point.tobytes(), row)
         if first != row:
             count_N[first] += 1
             count_N[row] = 0
-    kept_M = np.flatnonzero(count_N)
-    return kept_M, count_N[kept_M]

@@ -156,7 +156,7 @@ def geometry(view: ModelView, items: GeometryItems) -> Iterable[Reading]:
         if layer:  # embeddings are too few different points
             with suppress(DataError):
                 found_dimension = two_nn(
-                    x_MD, halvings=0, queries=items.queries, device=device
+                    x_MD, halvings=0, queries=items.queries, differ=True, device=device
                 ).dimension
                 yield _reading(f"{at}.dimension", found_dimension, points, "dimensions")
         with suppress(DataError):  # a spectrum that ends before the window does
@@ -177,7 +177,7 @@ def lens(view: ModelView, items: GeometryItems) -> Iterable[Reading]:
     """Divergence of each layer's logit lens from the answer, and the depth where it is small."""
     states_LND, rows = torch.from_numpy(items.streams(view)), len(items.rows)
     if not items.read[items.kept].all():
-        states_LND = states_LND[:, items.read[items.kept]]
+        states_LND = states_LND.index_select(1, items.read[items.kept].nonzero()[:, 0])
     found = lens_of_streams(view.model, states_LND, items.read.nonzero()[:, 0])
     for layer, (kl, se) in enumerate(zip(found.kl_L[:-1], found.se_L[:-1], strict=True)):
         yield Reading(

@@ -134,51 +134,61 @@ _EPS = float(np.finfo(np.float32).eps)
 def _reduced(centred: NDArray[Any], mean: Array, count_N: NDArray[np.int64]) -> tuple[Array, Array]:
     """Return squared singular values without and with the mean; overwrites the points."""
     samples = int(count_N.sum())
-    weight_N = np.sqrt(count_N)
     if len(centred) < samples:
-        centred *= weight_N[:, None].astype(centred.dtype)
+        often_N = count_N > 1
+        centred[often_N] *= np.sqrt(count_N[often_N])[:, None].astype(centred.dtype)
     if len(centred) > centred.shape[1]:
-        gram_DD = centred.T @ centred
-        _reflect(gram_DD, mean)
-        _reflect(gram_DD.T, mean)
-        diagonal, beside = _tridiagonal(gram_DD)
+        diagonal, beside = _tridiagonal(_turned(centred.T, mean))
         without = _eigenvalues(diagonal, beside)
-        diagonal = diagonal.astype(_fitting(diagonal, without, samples * float(mean @ mean)))
-        diagonal[0] += samples * float(mean @ mean)
+        diagonal[0] += samples * float(
+            mean @ mean
+        )  # a corner, however large, leaves the rest its precision
         return without, _eigenvalues(diagonal, beside)
-    _reflect(centred, weight_N)  # the axis that centring removes
-    centred[0] = math.sqrt(samples) * mean
-    diagonal, beside = _tridiagonal(centred @ centred.T)
+    turned = _turned(centred, np.sqrt(count_N))  # the axis that centring removes
+    turned[0] = math.sqrt(samples) * mean
+    diagonal, beside = _tridiagonal(turned)
     without = _eigenvalues(diagonal[1:], beside[1:])
-    diagonal = diagonal.astype(_fitting(diagonal, without, samples * float(mean @ mean)))
     return without, _eigenvalues(diagonal, beside)
 
 
-def _fitting(diagonal: NDArray[Any], squares: Array, added: float) -> Any:
-    """Return the precision for both spectra: float64 where the mean dwarfs all else."""
-    return diagonal.dtype if added < 4 * squares[:1].sum() else np.float64
+def _turned(x_SK: NDArray[Any], axis_S: Array) -> NDArray[Any]:
+    """Reflect columns so that a direction comes to lie along the first axis; overwrites them.
+
+    One update of rank 1 in place: neither order of memory is copied.
+    """
+    from scipy.linalg import blas
+
+    if not axis_S.any():
+        return x_SK
+    v = axis_S / np.linalg.norm(axis_S)
+    v[0] += 1.0 if v[0] >= 0 else -1.0  # away from cancellation; the sign of the axis is free
+    v = (v / np.linalg.norm(v)).astype(x_SK.dtype)
+    update = blas.sger if x_SK.dtype == np.float32 else blas.dger
+    if x_SK.flags.f_contiguous:
+        return update(-2.0, v, v @ x_SK, a=x_SK, overwrite_a=1)
+    return update(-2.0, v @ x_SK, v, a=x_SK.T, overwrite_a=1).T
 
 
-def _reflect(x_SK: NDArray[Any], axis_S: Array) -> None:
-    """Reflect columns in place so that a direction comes to lie along the first axis."""
-    if axis_S.any():
-        v = axis_S / np.linalg.norm(axis_S)
-        v[0] += 1.0 if v[0] >= 0 else -1.0  # away from cancellation; the sign of the axis is free
-        v = (v / np.linalg.norm(v)).astype(x_SK.dtype)
-        x_SK -= np.outer(2 * v, v @ x_SK)
+def _tridiagonal(x_SK: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return diagonal and what stands beside it of ``x xᵀ``; the first axis stays where it is.
 
+    Only the lower triangle of the product is formed and read.
+    """
+    from scipy.linalg import blas, lapack
 
-def _tridiagonal(gram_SS: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return diagonal and what stands beside it; the first axis stays where it is."""
-    from scipy.linalg import lapack
-
-    if len(gram_SS) == 1:
+    single = x_SK.dtype == np.float32
+    product, reduce = (blas.ssyrk, lapack.ssytrd) if single else (blas.dsyrk, lapack.dsytrd)
+    across = x_SK.flags.f_contiguous
+    gram_SS = product(1.0, x_SK if across else x_SK.T, trans=not across, lower=1)
+    size = len(gram_SS)
+    if size == 1:
         return gram_SS[0], gram_SS[0, :0]
-    single = gram_SS.dtype == np.float32
-    reduce = lapack.ssytrd if single else lapack.dsytrd
-    size, _ = (lapack.ssytrd_lwork if single else lapack.dsytrd_lwork)(len(gram_SS), lower=1)
-    _, diagonal, beside, _, _ = reduce(gram_SS.T, lower=1, lwork=int(size), overwrite_a=1)
+    _, diagonal, beside, _, _ = reduce(gram_SS, lower=1, lwork=_PANEL * size, overwrite_a=1)
     return diagonal, beside
+
+
+_PANEL = 8
+"""Columns that the reduction takes at a time: its optimum, 32, is that of larger matrices."""
 
 
 def _eigenvalues(diagonal: NDArray[Any], beside: NDArray[Any]) -> Array:

@@ -7,7 +7,7 @@ K width of a head, X all heads side by side (H·K).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
@@ -129,13 +129,17 @@ class _Batch:
     places: Where
     asked: Where
     kept: Where
+    _places: dict[torch.Size, torch.Tensor] = field(init=False, default_factory=dict)
 
     def mass(self, pattern_BHTT: torch.Tensor) -> torch.Tensor:
         """Return how much of each query's attention goes to keys that count, shape ``(H, Q)``."""
-        heads, queries, keys = pattern_BHTT.shape[1:]
-        flat_N = (self.row_N * heads * queries + self.query_N) * keys + self.key_N
-        head_H1 = torch.arange(heads, device=flat_N.device)[:, None] * (queries * keys)
-        taken_HN = pattern_BHTT.take(flat_N + head_H1).float()
+        shape = pattern_BHTT.shape[1:]
+        if shape not in self._places:  # the same in all layers
+            heads, queries, keys = shape
+            flat_N = (self.row_N * heads * queries + self.query_N) * keys + self.key_N
+            head_H1 = torch.arange(heads, device=flat_N.device)[:, None] * (queries * keys)
+            self._places[shape] = flat_N + head_H1
+        taken_HN = pattern_BHTT.take(self._places[shape]).float()
         queries = len(self.key_N) - len(self.further)
         mass_HQ = taken_HN[:, :queries]
         return mass_HQ.index_add_(1, self.further, taken_HN[:, queries:])

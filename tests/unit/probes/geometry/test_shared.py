@@ -237,6 +237,31 @@ def test_equal_samples_count_as_often_as_they_are_there(rng):
     np.testing.assert_array_equal(spectra(x[kept], count).singular_R, found.singular_R)
 
 
+def test_points_with_one_coordinate_in_common_are_not_yet_equal():
+    x = np.array([[1, 2], [1, 3], [0, 5], [1, 2], [-0.0, 5], [1, 3], [1, 2]])
+    kept, count = distinct(x)
+    assert (kept.tolist(), count.tolist()) == ([0, 1, 2], [3, 2, 2])
+    kept, count = distinct(x[[2, 0, 4, 3, 6]])  # equal wherever the first coordinate is
+    assert (kept.tolist(), count.tolist()) == ([0, 1], [2, 3])
+
+
+@pytest.mark.parametrize("shape", [(200, 40), (40, 200)])
+def test_a_mean_that_dwarfs_all_else_costs_the_rest_no_precision(shape, rng):
+    """A direction orthogonal to all others, 10³ times their size: the others are as without it."""
+    size = min(shape)
+    u, _ = np.linalg.qr(rng.normal(size=(shape[0], size)))
+    u -= u.mean(0)
+    v, _ = np.linalg.qr(rng.normal(size=(shape[1], size)))
+    x = u[:, 1:] @ v[:, 1:].T
+    moved = (x + 1e3 * v[:, 0] / math.sqrt(shape[0])).astype(np.float32)
+    found = spectra(moved)
+    assert found.single
+    assert found.singular_R[0] == pytest.approx(1e3, rel=1e-6)
+    np.testing.assert_allclose(
+        found.singular_R, np.linalg.svd(moved.astype(np.float64), compute_uv=False), atol=1e-4
+    )
+
+
 def test_what_float32_moves_is_no_more_than_the_estimate():
     """67 large directions and 133 of a thousandth: rounding is of the size of the small squares."""
     sizes = np.r_[np.ones(67), np.full(133, 1e-3)]
