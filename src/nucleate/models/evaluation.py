@@ -29,11 +29,16 @@ def held_still(model: Any) -> Iterator[Any]:
             for noted in found:
                 if noted.training:
                     noted.module.training = False
+            if _BEFORE in vars(model):  # autocast that accelerate has put around the model
+                model.forward = vars(model)[_BEFORE]
             yield model
     finally:
         for noted in found:
             noted.restore()
 
+
+_BEFORE = "_original_forward"
+"""Where accelerate keeps the forward of a model that it has put autocast around."""
 
 _kinds = itemgetter(
     "_forward_hooks",
