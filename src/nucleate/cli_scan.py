@@ -48,7 +48,9 @@ def scan(
     text: Annotated[
         list[str] | None,
         typer.Option(
-            "--text", help="For text: held-out texts; for coherence: texts as trained on."
+            "--text",
+            help="For text, mechanism, landscape: held-out texts; for coherence: texts like those "
+            "trained on.",
         ),
     ] = None,
     items: Annotated[int | None, typer.Option(min=8, help="Most items of one set.")] = None,

@@ -17,11 +17,17 @@ from nucleate.probes.suites import Suite
 from nucleate.probes.text_suite import document_rows
 
 HEAD_ROWS = 40
-"""Rows that heads are read on; of texts, ten rows of random strings come on top."""
+"""Rows that heads are read on."""
 
 
 def text_looks(
-    texts: Sequence[str], tokenizer: Any, *, layers: int, heads: int, context: int
+    texts: Sequence[str],
+    tokenizer: Any,
+    *,
+    layers: int,
+    heads: int,
+    context: int,
+    rows: int = HEAD_ROWS,
 ) -> Suite:
     """Return what is asked of every head about held-out texts and repeated random strings.
 
@@ -31,12 +37,13 @@ def text_looks(
         layers: Layers of the model; only the cost follows from it.
         heads: Heads of each of its layers; likewise.
         context: Longest row, in tokens; 52 or more, for a string that is repeated.
+        rows: Rows of texts; ten rows of random strings come on top.
     """
-    rows, _ = document_rows(texts, tokenizer, HEAD_ROWS, context, seed=0)
+    read, _ = document_rows(texts, tokenizer, rows, context, seed=0)
     words = sorted(set(range(len(tokenizer))) - set(tokenizer.all_special_ids))
     return head_suite(
         text_head_items(
-            rows.tolist(),
+            read.tolist(),
             words,
             begin=begin_token(tokenizer),
             repeats=min(REPEATS, (context - 1) // TOKENS),

@@ -191,6 +191,7 @@ def test_bfloat16_is_near_float32(tmp_path, folder):
     [
         ({"suite": "nosuch"}, "suite"),
         ({"texts": ("a.txt",)}, "--text goes with --suite text"),
+        ({"suite": "mechanism", "texts": ("no-such.txt",)}, "no-such.txt"),
         ({"levels": ("syntax",)}, "--levels goes with --suite coherence"),
         ({"suite": "text"}, "needs texts"),
         ({"device": "cuda:9"}, "no such device here"),

@@ -5,8 +5,9 @@ import pytest
 from tests.unit.probes.mechanism.constructed import other
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from nucleate.core import DataError
 from nucleate.corpora.storyworld import make_world, vocabulary
-from nucleate.corpora.tokenizer import word_tokenizer
+from nucleate.corpora.tokenizer import bpe_tokenizer, word_tokenizer
 from nucleate.observe.scan import scan
 from nucleate.store import Run
 
@@ -14,10 +15,10 @@ ASK = {"suite": "mechanism", "items": 8, "context": 48}
 TOKENIZER = word_tokenizer(vocabulary(make_world(0).towns))
 
 
-def saved(folder, models):
+def saved(folder, models, tokenizer=TOKENIZER):
     for step, model in enumerate(models, 1):
         model.save_pretrained(folder / f"step{step}")
-    TOKENIZER.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     return folder
 
 
@@ -57,3 +58,23 @@ def test_of_other_architectures_one_line_says_so(tmp_path, name, sizes):
         (line,) = (text for text in told if text.startswith(start))
         assert "\n" not in line
     assert "geometry.L1.rankme" in {reading.metric for _, reading in run.readings()}
+
+
+@pytest.mark.parametrize("suite", ["mechanism", "landscape"])
+def test_inside_of_models_of_real_text(tmp_path, suite):
+    """Published checkpoints know no story world; held-out texts are enough to look inside."""
+    texts = [f"Anna saw {n} dogs. Tom ran to town {n}. It rained again. " * 5 for n in range(60)]
+    (tmp_path / "held.txt").write_text("\n\n".join(texts))
+    tokenizer = bpe_tokenizer(texts, vocab_size=300)
+    shape = {"layers": 2, "vocab_size": len(tokenizer), "max_position_embeddings": 64}
+    folder = saved(tmp_path / "series", [other("olmo2", **shape)], tokenizer)
+    ask = {"suite": suite, "items": 16, "context": 64, "tokens_per_step": 1000}
+    run = Run.open(scan(folder, out=tmp_path / "out", texts=(str(tmp_path / "held.txt"),), **ask))
+    assert not [event for event in run.events() if "fail" in event.kind]
+    if suite == "landscape":
+        assert "hessian.all.trace" in run.curves()
+        return
+    assert run.heads().roles == ("previous token", "induction")
+    assert {"lens.L0.kl", "geometry.L1.rankme"} <= set(run.curves())
+    with pytest.raises(DataError, match="add held-out texts: --text FILE"):
+        scan(folder, out=tmp_path / "none", **ask)

@@ -29,7 +29,8 @@ class ScanSettings(Settings):
         context: Longest sequence in tokens; None for 512, or less where the model reads less.
         levels: Only these levels (``coherence`` only); empty for all.
         data: Folder of evaluation data; empty for the one that is found.
-        texts: For ``text``, texts that were held out; for ``coherence``, texts of the training
+        texts: For ``text``, ``mechanism`` and ``landscape``, texts that were held out (the last two
+            ask about the story world where there are none); for ``coherence``, texts of the training
             corpus or like them, to count names and n-grams in.
         tokens_per_step: Training tokens of one optimiser step, where nothing says it.
         tokenizer: Folder or file of a tokenizer; empty for the one beside the checkpoints.

@@ -25,6 +25,9 @@ CONTEXT_OF_SETS = 2048
 MOST_SAMPLE = 1_000_000
 """Tokens that n-grams are counted in."""
 
+TEXTS_GO_WITH = ("text", "coherence", "mechanism", "landscape")
+"""Suites that take texts."""
+
 
 def build_suite(
     settings: ScanSettings,
@@ -60,6 +63,8 @@ def build_suite(
     items = settings.items or ITEMS[settings.suite]
     if settings.suite == "story":
         return _story(series, tokenizer, items, min(context, 128))
+    if settings.texts and settings.suite in ("mechanism", "landscape"):
+        return _inside_of_texts(settings, tokenizer, items, min(context, 128), shape, lens_cost)
     if settings.suite == "mechanism":
         return _mechanism(series, tokenizer, items, min(context, 128), shape, lens_cost)
     if settings.suite == "landscape":
@@ -85,8 +90,10 @@ def _refuse_what_does_not_fit(settings: ScanSettings, sets: Sequence[ItemSet]) -
             "item sets and the suite 'sets' go together",
             got=f"{len(sets)} item sets and the suite {settings.suite!r}",
         )
-    if settings.texts and settings.suite not in ("text", "coherence"):
-        raise UserError("--text goes with --suite text or coherence", got=settings.suite)
+    if settings.texts and settings.suite not in TEXTS_GO_WITH:
+        raise UserError(
+            "--text goes with --suite text, coherence, mechanism or landscape", got=settings.suite
+        )
     if settings.levels and settings.suite != "coherence":
         raise UserError("--levels goes with --suite coherence", got=settings.suite)
 
@@ -196,6 +203,34 @@ def _landscape(series: Series, tokenizer: Any, rows: int, context: int) -> Suite
     return Suite("landscape", inside_parts(LANDSCAPE, rows_RT), primary={})
 
 
+def _inside_of_texts(
+    settings: ScanSettings,
+    tokenizer: Any,
+    rows: int,
+    context: int,
+    shape: tuple[int, int, int],
+    lens_cost: float,
+) -> Suite:
+    """Ask heads, representations and routers, or the landscape, about held-out texts."""
+    from nucleate.probes.inside import LANDSCAPE, inside_parts
+    from nucleate.probes.looks import text_looks
+    from nucleate.probes.text_suite import document_rows
+
+    documents = _documents(settings)
+    rows_RT, notes = document_rows(documents, tokenizer, max(rows, 16), context, settings.seed)
+    if settings.suite == "landscape":
+        return Suite("landscape", inside_parts(LANDSCAPE, rows_RT), primary={}, notes=tuple(notes))
+    layers, own, experts = shape
+    looks = text_looks(
+        documents, tokenizer, layers=layers, heads=own, context=context, rows=max(rows, 16)
+    )
+    asked = ("geometry", "lens", "routers") if experts else ("geometry", "lens")
+    extra = inside_parts(asked, rows_RT, lens_cost=lens_cost)
+    return replace(
+        looks, name="mechanism", parts=(*looks.parts, *extra), notes=(*looks.notes, *notes)
+    )
+
+
 def _story(series: Series, tokenizer: Any, items: int, context: int) -> Suite:
     """Ask about the story world that the run was trained on."""
     from nucleate.probes.suites import story_suite
@@ -225,7 +260,7 @@ def _told(series: Series, tokenizer: Any, suite: str) -> tuple[World, Mixture, S
             f"--suite {suite} is for models of the story world: a word is no token",
             where=series.source,
             got=unknown,
-            fix="use --suite coherence",
+            fix="use --suite coherence" if suite == "story" else "add held-out texts: --text FILE",
         )
     mixture = validate(Mixture, dict(corpus.get("mixture") or {}), where=str(series.run))
     return world, mixture, Split(corpus.get("probes", Split.CONTROL))
