@@ -63,7 +63,7 @@ def test_of_other_architectures_one_line_says_so(tmp_path, name, sizes):
 @pytest.mark.parametrize("suite", ["mechanism", "landscape"])
 def test_inside_of_models_of_real_text(tmp_path, suite):
     """Published checkpoints know no story world; held-out texts are enough to look inside."""
-    texts = [f"Anna saw {n} dogs. Tom ran to town {n}. It rained again. " * 5 for n in range(60)]
+    texts = [f"Anna saw {n} dogs. Tom ran to town {n}. It rained again. " * 9 for n in range(300)]
     (tmp_path / "held.txt").write_text("\n\n".join(texts))
     tokenizer = bpe_tokenizer(texts, vocab_size=300)
     shape = {"layers": 2, "vocab_size": len(tokenizer), "max_position_embeddings": 64}

@@ -30,8 +30,8 @@ class ScanSettings(Settings):
         levels: Only these levels (``coherence`` only); empty for all.
         data: Folder of evaluation data; empty for the one that is found.
         texts: For ``text``, ``mechanism`` and ``landscape``, texts that were held out (the last two
-            ask about the story world where there are none); for ``coherence``, texts of the training
-            corpus or like them, to count names and n-grams in.
+            ask about the story world where there are none); for ``coherence``, texts of the
+            training corpus or like them, to count names and n-grams in.
         tokens_per_step: Training tokens of one optimiser step, where nothing says it.
         tokenizer: Folder or file of a tokenizer; empty for the one beside the checkpoints.
         bf16: Compute in bfloat16 instead of float32.
