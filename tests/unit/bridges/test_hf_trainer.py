@@ -120,15 +120,18 @@ def test_heads_are_looked_at_where_it_is_asked(
 def test_a_look_is_in_full_precision_whatever_accelerate_has_put_around_the_model() -> None:
     """Under ``bf16`` the Trainer's model computes in bfloat16; what a look reads is in float32."""
     from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
 
     from nucleate.models.evaluation import evaluating
 
+    AcceleratorState._reset_state(reset_partial_state=True)  # of the Trainers before
     model = build(ModelSettings(layers=1, width=16, heads=2, size="tiny", init_std=0.5), 50, 0)
     ids = torch.arange(12).view(1, 12)
     with torch.no_grad():
         exact = model.eval()(input_ids=ids).logits
     model.train()
     prepared = Accelerator(mixed_precision="bf16", cpu=True).prepare_model(model)
+    AcceleratorState._reset_state(reset_partial_state=True)
     forward = prepared.forward
     with torch.no_grad():
         assert not torch.equal(prepared(input_ids=ids).logits, exact)
