@@ -1,4 +1,8 @@
-"""What needs a CUDA device; elsewhere these tests are skipped, and say so."""
+"""What needs a CUDA device: nothing else has its kernels, generators and allocator.
+
+Without one every test here is skipped, for that reason; ``pytest tests/gpu`` runs them where there
+is one, and docs/results.md says when that was and what it gave.
+"""
 
 from __future__ import annotations
 

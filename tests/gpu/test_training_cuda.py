@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,18 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from nucleate.core import Level, Reading
 from nucleate.models import ModelSettings, build
 from nucleate.observe.schedule import ProbeSettings
 from nucleate.observe.watch import watch
+from nucleate.probes.registry import Probe
+from nucleate.probes.suites import Suite
 from nucleate.store import Manifest, Run, RunWriter
 from nucleate.train.ledger import costs
 from nucleate.train.loop import Loop
 from nucleate.train.recipe import OptimizerSettings
 from nucleate.train.session import run
 from nucleate.train.workload import build_workload
-from tests.unit.bridges.test_hf_trainer import SUITE
 from tests.unit.train.conftest import fingerprint, tiny
 from tests.unit.train.levers.test_levers_resume import (
     ALL_OTHERS,
@@ -28,6 +31,14 @@ from tests.unit.train.levers.test_levers_resume import (
 from tests.unit.train.test_heads_in_runs import EXPERTS, HEADS
 from tests.unit.train.test_loop import KillAt, Killed, same_end, trained
 
+
+def _careless(view: Any, items: Any) -> Iterable[Reading]:
+    torch.rand(7)
+    torch.rand(7, device="cuda")
+    yield Reading("test.value", 1.0)
+
+
+CARELESS = Probe("test", Level.SYNTAX, "nats", lambda items: 1, _careless)
 LOOKS = HEADS | {"inside": ["geometry", "lens"], "cost_cap": 1000}
 KINDS: dict[str, dict[str, Any]] = {
     "muon": {},
@@ -81,7 +92,8 @@ def test_dropout_draws_what_it_would_have_drawn(tmp_path: Path) -> None:
         look = None
         if watched:
             settings = ProbeSettings(first_tokens=64, cost_cap=10)
-            look = watch(model, None, run=path, suite=SUITE, probes=settings)
+            suite = Suite("test", ((CARELESS, None),), {})
+            look = watch(model, None, run=path, suite=suite, probes=settings)
         for _ in range(12):
             ids = torch.randint(0, 50, (4, 16), generator=generator).cuda()
             loss = model(input_ids=ids, labels=ids).loss

@@ -139,26 +139,22 @@ def geometry(view: ModelView, items: GeometryItems) -> Iterable[Reading]:
     if not items.chosen[items.kept].all():
         layers_LND = layers_LND[:, items.chosen[items.kept].numpy()]
     points = layers_LND.shape[1]
-    at_hand = next(view.model.parameters()).device
-    device = at_hand if at_hand.type == "cuda" else None
+    own = next(view.model.parameters()).device
+    device = own if own.type == "cuda" else None
     if not np.isfinite(layers_LND).all():  # a diverged model has no geometry
         return
     for layer, x_ND in enumerate(layers_LND):
         kept_M, count_M = distinct(x_ND)
         x_MD = x_ND if len(kept_M) == points else x_ND[kept_M]
-        at, found = (
-            f"geometry.L{layer}",
-            spectra(x_MD, count_M, clear=items.ranks[1], device=device),
-        )
+        at = f"geometry.L{layer}"
+        found = spectra(x_MD, count_M, clear=items.ranks[1], device=device)
         yield _reading(f"{at}.rankme", exp_entropy(found.singular_R, 1e-7), points, "dimensions")
         rank = exp_entropy(found.eigenvalues_R)
         yield _reading(f"{at}.effective_rank", rank, points, "dimensions")
         if layer:  # embeddings are too few different points
             with suppress(DataError):
-                found_dimension = two_nn(
-                    x_MD, halvings=0, queries=items.queries, differ=True, device=device
-                ).dimension
-                yield _reading(f"{at}.dimension", found_dimension, points, "dimensions")
+                local = two_nn(x_MD, halvings=0, queries=items.queries, differ=True, device=device)
+                yield _reading(f"{at}.dimension", local.dimension, points, "dimensions")
         with suppress(DataError):  # a spectrum that ends before the window does
             power = power_law(found.eigenvalues_R, first=items.ranks[0], last=items.ranks[1])
             yield _reading(f"{at}.alpha", power.alpha, points, "slope")
