@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.unit.observe.texts import TEXTS
 
 from nucleate.core import Level, Reading, RunFolderError, Step, UserError
 from nucleate.models import ModelSettings, build
@@ -197,11 +198,7 @@ def test_sharded_weights_are_refused() -> None:
 def test_watch_with_texts_changes_nothing_under_dropout(tmp_path: Path) -> None:
     from nucleate.corpora.tokenizer import bpe_tokenizer
 
-    texts = [
-        f"Anna and Tom went to town {n}. Anna bought {n} apples. Tom saw a dog. Then it rained. "
-        f"Tom ran to Anna. They found the road {n} again. It was late. Anna laughed at Tom."
-        for n in range(60)
-    ]
+    texts = TEXTS
     tokenizer = bpe_tokenizer(texts, vocab_size=300)
 
     def train(watched: bool) -> tuple[list[torch.Tensor], torch.Tensor]:

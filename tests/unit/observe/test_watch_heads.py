@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.unit.observe.texts import TEXTS
 from transformers import BloomConfig, BloomForCausalLM
 
 from nucleate.core import UserError
@@ -20,11 +21,6 @@ from nucleate.probes.mechanism.scores import head_scores
 from nucleate.probes.suites import Suite
 from nucleate.store import Run
 
-TEXTS = [
-    f"Anna and Tom went to town {n}. Anna bought {n} apples. Tom saw a dog. Then it rained. "
-    f"Tom ran to Anna. They found the road {n} again. It was late. Anna laughed at Tom."
-    for n in range(60)
-]
 LOOKS = ProbeSettings(
     first_tokens=1000, items=16, cost_cap=50, heads_per_decade=4, inside=("geometry", "lens")
 )
