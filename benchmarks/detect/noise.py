@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.signal import lfilter
 
 from benchmarks.detect.grids import Grid
 
@@ -10,9 +11,8 @@ from benchmarks.detect.grids import Grid
 def ar1(rng: np.random.Generator, num: int, rho: float) -> np.ndarray:
     """Stationary AR(1) noise of variance 1, shape ``(num,)``."""
     noise = rng.standard_normal(num)
-    for i in range(1, num):
-        noise[i] = rho * noise[i - 1] + np.sqrt(1.0 - rho * rho) * noise[i]
-    return noise
+    noise[1:] *= np.sqrt(1.0 - rho * rho)
+    return np.asarray(lfilter([1.0], [1.0, -rho], noise))
 
 
 def uneven(rng: np.random.Generator, grid: Grid) -> np.ndarray:

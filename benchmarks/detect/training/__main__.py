@@ -1,12 +1,14 @@
-"""Train the network of `nucleate.detect.network` on generated curves.
+"""Train the networks of `nucleate.detect.network` on curves that are drawn meanwhile.
 
-python -m benchmarks.detect.training --draws FOLDER --out WEIGHTS
+python -m benchmarks.detect.training --minutes 8 --workers 15 --out FOLDER
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import time
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -14,84 +16,91 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, max_pool1d
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from benchmarks.detect.training.draws import SORTS, Draws, joined, load
+from benchmarks.detect.training.draws import TRAINING, Mix, chunks
 from benchmarks.detect.training.model import Model
-from nucleate.detect.network.picture import BINS
+from benchmarks.detect.training.stream import Stream, streaming
+from benchmarks.detect.training.tell import tell
 
-BATCH = 128
-SHARE_VARIED = 0.5
-"""Share of the curves of `--varied` seeds that are `varied` ones."""
-
-AVERAGED = 0.9995
+AVERAGED = 0.999
 """The weights that are kept are an average over the last steps: what stays of it at each."""
 
 BESIDE = 2
 """Places on either side of a change that count as its place: where exactly, likelihoods say."""
 
+WARM_UP = 0.04
+"""Share of the time in which the learning rate rises; from there it falls as a cosine."""
 
-def main() -> None:
-    """Train, print what it finds on curves held out, write the weights."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--draws", type=Path, required=True, help="folder of generated curves")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, default=6)
-    parser.add_argument("--varied", type=int, default=0, help="seeds of which some are varied")
-    parser.add_argument("--curves", type=int, default=25_000, help="curves of each seed")
-    parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--width", type=int, default=56)
-    parser.add_argument("--rate", type=float, default=3e-3)
-    parser.add_argument("--start", type=Path, help="weights to start from")
-    options = parser.parse_args()
-    torch.manual_seed(0)
-    train = load(options.draws, [1001 + i for i in range(options.seeds)], options.curves)
-    if options.varied:
-        seeds = [1101 + i for i in range(options.varied)]
-        varied = load(options.draws, seeds, options.curves, share_varied=SHARE_VARIED)
-        train = joined(train, varied)
-    held_out = load(options.draws, [2001], 12_000)
-    model = Model(options.width)
-    if options.start:
-        kept = np.load(options.start)
-        names = [name for name in kept.files if not name.startswith("null.")]
-        model.load_state_dict({name: torch.from_numpy(kept[name].astype("f4")) for name in names})
-    print(f"{sum(weight.numel() for weight in model.parameters())} weights", flush=True)
-    fit(model, train, held_out, options.epochs, options.rate, options.out)
+FIRST = 20_000
+"""Curves that are waited for before the first step."""
 
 
-def fit(model: Model, train: Draws, held_out: Draws, epochs: int, rate: float, out: Path) -> None:
-    """Train with AdamW and one cycle of the learning rate; every other curve is mirrored."""
-    num = len(train.span)
-    steps = epochs * (num // BATCH)
-    optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps + 1, pct_start=0.1)
-    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGED))
-    started = time.perf_counter()
-    for epoch in range(epochs):
-        order = np.random.default_rng([7, epoch]).permutation(num)
-        model.train()
-        total = 0.0
-        for begin in range(0, num - BATCH + 1, BATCH):
-            some = np.sort(order[begin : begin + BATCH])
-            pictures = torch.from_numpy(train.picture[some].astype(np.float32))
-            pictures[::2, 0] *= -1.0
-            with torch.autocast("cpu", torch.bfloat16):
-                logits = model(pictures)
-            goal = widened(torch.from_numpy(train.target[some].astype(np.float32)))
-            loss = binary_cross_entropy_with_logits(logits.float(), goal)
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            averaged.update_parameters(model)
-            total += loss.item()
-        mean = total / (num // BATCH)
-        print(f"epoch {epoch}: loss {mean:.5f}, {time.perf_counter() - started:.0f} s", flush=True)
-        tell(averaged.module, held_out)
-        weights = averaged.module.state_dict()
-        np.savez_compressed(
-            out, **{k: v.detach().numpy().astype(np.float16) for k, v in weights.items()}
+class Learner:
+    """One network in training.
+
+    Args:
+        width: Channels of its layers.
+        seed: Of its first weights and of the curves it is shown.
+        device: Where it is trained.
+        rate: Largest learning rate.
+        start: Weights to go on from, random ones without.
+    """
+
+    def __init__(
+        self, width: int, seed: int, device: torch.device, rate: float, start: Path | None
+    ) -> None:
+        torch.manual_seed(seed)
+        self.name = f"width{width}-seed{seed}"
+        self.rate = rate
+        self.model = Model(width).to(device)
+        if start is not None:
+            self.model.load_state_dict(
+                {name: torch.from_numpy(w.astype(np.float32)) for name, w in np.load(start).items()}
+            )
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), rate, weight_decay=0.01)
+        self.averaged = AveragedModel(
+            self.model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGED), use_buffers=False
         )
+        self.device = device
+        self.steps = 0
+        self.loss = torch.zeros((), device=device)
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def step(self, stream: Stream, batch: int, done: float) -> None:
+        """Learn from one batch; `done` is the share of the time that is over."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate * schedule(done)
+        pictures, target = stream.batch(batch, self._generator)
+        pictures[::2, 0] *= -1.0
+        with torch.autocast(self.device.type, torch.bfloat16):
+            logits = self.model(pictures)
+        loss = binary_cross_entropy_with_logits(logits.float(), widened(target))
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.averaged.update_parameters(self.model)
+        self.steps += 1
+        self.loss = 0.99 * self.loss + 0.01 * loss.detach() if self.steps > 1 else loss.detach()
+
+    def save(self, folder: Path) -> Path:
+        """Write the averaged weights, in half precision."""
+        weights = self.averaged.module.state_dict()
+        path = folder / f"{self.name}.npz"
+        np.savez_compressed(
+            path, **{k: v.detach().cpu().numpy().astype(np.float16) for k, v in weights.items()}
+        )
+        return path
+
+
+def schedule(done: float) -> float:
+    """Return the learning rate relative to its peak.
+
+    >>> schedule(0.02), schedule(0.04), round(schedule(1.0), 6)
+    (0.5, 1.0, 0.0)
+    """
+    if done < WARM_UP:
+        return done / WARM_UP
+    return 0.5 + 0.5 * math.cos(math.pi * min((done - WARM_UP) / (1.0 - WARM_UP), 1.0))
 
 
 def widened(target: torch.Tensor) -> torch.Tensor:
@@ -100,50 +109,68 @@ def widened(target: torch.Tensor) -> torch.Tensor:
     return max_pool1d(places, 2 * BESIDE + 1, 1, BESIDE).transpose(1, 2)
 
 
-@torch.no_grad()
-def tell(model: Model, draws: Draws, rate: float = 0.01) -> None:
-    """Print what is found where one smooth curve in a hundred is claimed, by sort."""
-    model.eval()
-    scores = np.concatenate(
-        [
-            model(torch.from_numpy(draws.picture[i : i + 500].astype(np.float32))).amax(-1).numpy()
-            for i in range(0, len(draws.span), 500)
-        ]
-    )
-    best = scores.max(1)
-    smooth = np.sort(best[draws.sort == SORTS.index("smooth")])[::-1]
-    least = smooth[int(rate * smooth.size)]
-    parts, hits, all_changes, false = [], 0, 0, 0
-    for number, sort in enumerate(SORTS):
-        mine = np.flatnonzero(draws.sort == number)
-        if not draws.target[mine[0]].any():
-            parts.append(f"{sort} {np.mean(best[mine] >= least):.3f}")
-            continue
-        counts = np.array([_hits(scores[i], draws.target[i], draws.span[i], least) for i in mine])
-        parts.append(f"{sort} {counts[:, 0].sum() / counts[:, 1].sum():.3f}")
-        hits, all_changes = hits + counts[:, 0].sum(), all_changes + counts[:, 1].sum()
-        false += counts[:, 2].sum()
-    precision = hits / max(hits + false, 1)
-    print(f"  found {hits / all_changes:.3f}, precision {precision:.3f}: {', '.join(parts)}")
+def main() -> None:
+    """Train for a while, print what is found on curves held out, write the weights."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder for the weights")
+    parser.add_argument("--minutes", type=float, default=8.0)
+    parser.add_argument("--workers", type=int, default=2, help="processes that draw curves")
+    parser.add_argument("--capacity", type=int, default=4_000_000, help="curves kept at once")
+    parser.add_argument("--batch", type=int, default=1024)
+    parser.add_argument("--width", type=int, nargs="+", default=[128, 128])
+    parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--start", type=Path, nargs="+", default=[], help="weights to go on from")
+    parser.add_argument("--seed", type=int, default=1, help="of the curves")
+    parser.add_argument("--held-out", type=int, default=12_000)
+    wish = parser.parse_args()
+    wish.out.mkdir(parents=True, exist_ok=True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    learners = [
+        Learner(width, number, device, wish.rate * min(1.0, (56 / width) ** 0.5), start)
+        for number, (width, start) in enumerate(zip_longest(wish.width, wish.start))
+    ]
+    begin = time.perf_counter()
+    held_out = {
+        name: chunks(2001 + number, wish.held_out, wish.workers, smooth=False, mix=mix)
+        for number, (name, mix) in enumerate({"own": Mix(), "broad": Mix(broad=1.0)}.items())
+    }
+    print(f"held out: drawn in {time.perf_counter() - begin:.0f} s", flush=True)
+    with streaming(wish.seed, wish.workers, wish.capacity, device) as stream:
+        while stream.num < min(FIRST, wish.capacity):
+            stream.take(timeout=60.0)
+        train(learners, stream, begin, 60.0 * wish.minutes, wish)
+    for learner in learners:
+        learner.save(wish.out)
+        for name, draws in held_out.items():
+            print(f"{learner.name}, {name} curves")
+            tell(learner.averaged.module, draws, device)
 
 
-def _hits(score: np.ndarray, target: np.ndarray, span: float, least: float) -> tuple[int, int, int]:
-    """Return changes found, changes there, claims of nothing."""
-    score, reach = score.copy(), 0.2 / span * score.size
-    truth = list(np.flatnonzero(target.max(0)) / BINS * score.size)
-    num, hits, false = len(truth), 0, 0
-    for _ in range(4):
-        top = int(score.argmax())
-        if score[top] < least:
-            break
-        near = [place for place in truth if abs(place - top - 0.5) <= reach]
-        if near:
-            truth.remove(min(near, key=lambda place: abs(place - top)))
-            hits += 1
-        else:
-            false += 1
-        score[max(0, int(top - reach)) : int(top + reach) + 2] = -np.inf
-    return hits, num, false
+def train(
+    learners: list[Learner],
+    stream: Stream,
+    begin: float,
+    seconds: float,
+    wish: argparse.Namespace,
+) -> None:
+    """Step all networks in turn until the time is over."""
+    started = told = time.perf_counter()
+    whole = seconds - (started - begin)
+    print(f"curves are {TRAINING}, and the benchmark's", flush=True)
+    while (now := time.perf_counter()) - started < whole:
+        stream.take()
+        for learner in learners:
+            learner.step(stream, wish.batch, (now - started) / whole)
+        if now - told > 30.0:
+            told = now
+            losses = ", ".join(f"{each.name} {each.loss.item():.5f}" for each in learners)
+            print(
+                f"{now - started:.0f} s: {stream.total} curves, {learners[0].steps} steps: "
+                f"{losses}",
+                flush=True,
+            )
+            for learner in learners:
+                learner.save(wish.out)
 
 
 if __name__ == "__main__":

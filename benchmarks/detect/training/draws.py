@@ -1,17 +1,18 @@
-"""Generated curves as the network sees them, with the places of their changes, kept in files."""
+"""Generated curves as the network sees them, with the places of their changes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks.detect.curves import CHANGES, CLEAR, NUISANCES, Curve, Grid, draw, draw_grid
 from benchmarks.detect.parts import DoesNotFitError
 from benchmarks.detect.run import TURNS
-from benchmarks.detect.training import varied
+from benchmarks.detect.training import broad, varied
 from nucleate.detect.network.picture import BINS, picture
 from nucleate.detect.series import Series, clean
 
@@ -21,12 +22,26 @@ SORTS = (*(sort for sort in NUISANCES if sort != "cut restart"), *CHANGES)
 SHARES = {"smooth": 3.0, "spike": 2.0, **dict.fromkeys(CHANGES, 1.5)}
 """How often a sort is drawn, relative to 1."""
 
+Seed = int | Sequence[int]
+
 PER_GRID = 16
+CHUNK = 512
 FAINT = 5.0
 """Signal-to-noise of the least clear changes; most are at least `CLEAR`."""
 
 VARIED = ("smooth", "spike", "step", "kink", "two steps")
 """Sorts that `varied` draws too."""
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Share of the curves that are `varied` and `broad` ones; the others are the benchmark's."""
+
+    varied: float = 0.0
+    broad: float = 0.0
+
+
+TRAINING = Mix(varied=0.2, broad=0.4)
 
 
 @dataclass(frozen=True)
@@ -68,30 +83,32 @@ def target(curve: Curve, series: Series) -> np.ndarray:
     return out
 
 
-def make(seed: int, num: int, *, smooth: bool = False, share_varied: float = 0.0) -> Draws:
-    """Draw at least `num` curves: of all sorts, or smooth ones only; a share of them varied."""
-    rng = np.random.default_rng([seed, 77])
+def make(seed: Seed, num: int, *, smooth: bool = False, mix: Mix = TRAINING) -> Draws:
+    """Draw at least `num` curves, of all sorts or smooth ones only."""
+    rng = np.random.default_rng(seed)
     share = np.array([SHARES.get(sort, 1.0) for sort in SORTS])
     share[1:] *= not smooth
     rows: list[tuple] = []
-    turn = 0
+    turn = int(rng.integers(len(TURNS)))
     while len(rows) < num:
         grid = draw_grid(rng, TURNS[turn % len(TURNS)])
         turn += 1
         for _ in range(PER_GRID):
             sort = int(rng.choice(len(SORTS), p=share / share.sum()))
-            other = SORTS[sort] in VARIED and share_varied > 0.0 and rng.random() < share_varied
-            row = _one(rng, grid, sort, other)
+            row = _one(rng, grid, sort, mix)
             if row is not None:
                 rows.append(row)
     columns = (np.array(column) for column in zip(*rows, strict=True))
     return Draws(*columns)
 
 
-def _one(rng: np.random.Generator, grid: Grid, sort: int, is_varied: bool) -> tuple | None:
+def _one(rng: np.random.Generator, grid: Grid, sort: int, mix: Mix) -> tuple | None:
     least = CLEAR if rng.random() < 0.85 else FAINT
+    kind = rng.random()
     try:
-        if is_varied:
+        if kind < mix.broad:
+            curve = broad.draw(rng, SORTS[sort], grid, least)
+        elif kind < mix.broad + mix.varied and SORTS[sort] in VARIED:
             curve = varied.draw(rng, SORTS[sort], grid, least)
         else:
             curve = draw(rng, SORTS[sort], grid, least_snr=least)
@@ -119,33 +136,9 @@ def joined(*parts: Draws) -> Draws:
     )
 
 
-def load(
-    folder: Path,
-    seeds: list[int],
-    num: int,
-    *,
-    smooth: bool = False,
-    share_varied: float = 0.0,
-    workers: int = 2,
-) -> Draws:
-    """Return the curves of all seeds; those that are not in `folder` are drawn and kept there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    name = ("varied-" if share_varied else "") + ("smooth" if smooth else "draws")
-    files = [folder / f"{name}-{seed}-{num}.npz" for seed in seeds]
-    todo = [
-        (seed, num, smooth, share_varied, file)
-        for seed, file in zip(seeds, files, strict=True)
-        if not file.exists()
-    ]
-    if todo:
-        with get_context("spawn").Pool(workers) as pool:
-            pool.starmap(_keep, todo)
-    parts = [np.load(file) for file in files]
-    return Draws(
-        *(np.concatenate([part[key] for part in parts]) for key in Draws.__dataclass_fields__)
-    )
-
-
-def _keep(seed: int, num: int, smooth: bool, share_varied: float, file: Path) -> None:
-    draws = make(seed, num, smooth=smooth, share_varied=share_varied)
-    np.savez(file, **{key: getattr(draws, key) for key in Draws.__dataclass_fields__})
+def chunks(seed: int, num: int, workers: int, *, smooth: bool, mix: Mix) -> Draws:
+    """Draw at least `num` curves in several processes; the same whatever their number."""
+    tasks = [(seed, number) for number in range(-(-num // CHUNK))]
+    with get_context("spawn").Pool(workers) as pool:
+        draw_one = partial(make, num=CHUNK, smooth=smooth, mix=mix)
+        return joined(*pool.imap(draw_one, tasks))

@@ -116,7 +116,9 @@ def _changes(rng: Rng, what: str, grid: Grid) -> tuple[list[Truth], list[np.ndar
     shapes: list[np.ndarray] = []
     for _ in range({"step": 1, "kink": 1, "two steps": 2}.get(what, 0)):
         kind = "kink" if what == "kink" else "step"
-        place, width, shape = draw_change(rng, grid, kind) if kind == "kink" else _step(rng, grid)
+        place, width, shape = (
+            draw_change(rng, grid, kind) if kind == "kink" else draw_step(rng, grid)
+        )
         if any(abs(np.log10(other.at) - place) < APART for other in truths):
             raise DoesNotFitError("two changes in one place")
         amplitude = float(rng.choice((-1.0, 1.0)) * 10.0 ** rng.uniform(-1.3, 0.2))
@@ -125,7 +127,7 @@ def _changes(rng: Rng, what: str, grid: Grid) -> tuple[list[Truth], list[np.ndar
     return truths, shapes
 
 
-def _step(rng: Rng, grid: Grid) -> tuple[float, float, np.ndarray]:
+def draw_step(rng: Rng, grid: Grid) -> tuple[float, float, np.ndarray]:
     """A step that leans to one side, a smooth polynomial, or one in two stages."""
     width = float(rng.uniform(0.02, 0.35))
     place = draw_place(rng, grid, width)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nucleate.detect.excursions import Excursion, chance
 from nucleate.detect.gates import NEARBY, SATELLITE_SHARE, Tested
 from nucleate.detect.likelihood import Best, Fit, Grid
-from nucleate.detect.network.judge import Peak
+from nucleate.detect.network.judge import Peak, judge
 from nucleate.detect.profile import Location
 from nucleate.detect.series import MIN_POINTS, Series
 
@@ -35,6 +35,9 @@ SAME_PLACE = 0.15
 
 PAIR_REACH = 0.5
 """Two opposite changes closer than this, in decades, are one excursion."""
+
+SURE = 0.002
+"""p at which the network still sees a kink once the excursions are set aside."""
 
 BRIEF = 0.1
 """Opposite changes closer than this, in decades, are a spike, else a restart."""
@@ -129,14 +132,22 @@ def mends(search: Search, grid: Grid, atom: int, amplitude: float) -> bool:
 def beside_excursion(search: Search, event: Tested) -> bool:
     """Return whether an event may be what is left of an excursion near it.
 
-    Beside any excursion that may be a kink; beside a restart, whose recovery follows no one law,
-    also a step that is far smaller.
+    Beside a spike that may be a kink, unless the network is sure of it without the spike; beside a
+    restart, whose recovery follows no one law, any kink, and a step that is far smaller.
     """
-    size = abs(event.where.amplitude)
+    near = [
+        away for away in search.away if away.begin - NEARBY <= event.where.at <= away.end + NEARBY
+    ]
+    if not near or not event.where.kink:
+        size = abs(event.where.amplitude)
+        return any(away.restart and size < SATELLITE_SHARE * abs(away.amplitude) for away in near)
+    return any(away.restart for away in near) or not _still_seen(search, event)
+
+
+def _still_seen(search: Search, event: Tested) -> bool:
     return any(
-        event.where.kink or (away.restart and size < SATELLITE_SHARE * abs(away.amplitude))
-        for away in search.away
-        if away.begin - NEARBY <= event.where.at <= away.end + NEARBY
+        peak.p <= SURE and abs(peak.at - event.where.at) <= SAME_PLACE
+        for peak in judge([search.kept])[0]
     )
 
 

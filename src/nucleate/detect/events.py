@@ -118,11 +118,14 @@ def _search(
 ) -> Events:
     """Search one curve, of which a first look has been taken."""
     search = Search(series, [peak for peak in peaks if peak.p <= alpha])
-    grid, scale = cache.grid(series), float(series.y.std())
-    for _ in range(MAX_EVENTS + MAX_SPIKES):
+    grid, scale, judged = cache.grid(series), float(series.y.std()), 0
+    for _ in range(MAX_EVENTS + MAX_SPIKES + 1):
         num_away = len(search.away)
         if not _take_one(search, grid, look, cache.max_width):
-            break
+            if len(search.away) == judged or not _judge_again(search, alpha):
+                break
+            judged = len(search.away)
+            continue
         if search.hidden and len(search.away) > num_away:
             _claim_hidden(search, alpha)
         if float(search.kept.y.std()) < SMALLER * scale:
@@ -148,12 +151,14 @@ def joint_p(event: Tested) -> float:
     return min(event.p, max(event.p * float(np.exp(-RATE * beyond)), SMALLEST_P))
 
 
-def _judge_again(search: Search, alpha: float) -> None:
-    """Ask the network once more about a curve that large excursions had made look flat."""
+def _judge_again(search: Search, alpha: float) -> bool:
+    """Ask the network about a curve without its excursions; return whether it sees more."""
+    before = len(search.claims)
     known = [peak.at for peak in search.claims] + [event.where.at for event in search.events]
     for peak in judge([search.kept])[0]:
         if 2.0 * peak.p <= alpha and all(abs(peak.at - at) > ELSEWHERE for at in known):
             search.claims.append(replace(peak, p=2.0 * peak.p))
+    return len(search.claims) > before
 
 
 def _claim_hidden(search: Search, alpha: float) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from nucleate.detect.profile import Location
 from nucleate.detect.series import Series
 
-AT_LIMIT, DOUBTFUL_P = 0.999, 0.002
+AT_LIMIT, DOUBTFUL_P = 0.999, 0.004
 """A step that fits best at this share of the widest that may be sharp, or beyond, may be wider
 still: it is only believed at this level."""
 

@@ -210,7 +210,6 @@ def _judged(found: Analysis) -> list[str]:
     """Say by which rule curves were called sharp; nothing where none was long enough to judge."""
     from nucleate.detect import ALPHA, MAX_WIDTH
     from nucleate.detect.family import FALSE_DISCOVERY_RATE
-    from nucleate.detect.network.judge import RAISED
     from nucleate.views.analysis import detector
     from nucleate.views.cite import installed
 
@@ -221,8 +220,7 @@ def _judged(found: Analysis) -> list[str]:
         f"Each of {_count(len(found.assessments), 'curve', 'curves')} over log10({found.axis}) was "
         f"compared with a smooth trend with autocorrelated noise by the detector of nucleate "
         f"{installed()} (source {detector()[:12]}): p is the share of simulated smooth curves on "
-        f"which its network sees as sharp a change, raised {RAISED:g}-fold, and lower where "
-        f"likelihoods add to it. A change was called sharp where p ≤ {ALPHA:g} and its 10–90 % "
+        f"which its network sees as sharp a change, and lower where likelihoods add to it. A change was called sharp where p ≤ {ALPHA:g} and its 10–90 % "
         f"width is below {MAX_WIDTH:g} decades, with p adjusted over all curves of the run "
         f"(Benjamini and Yekutieli 2001) to q ≤ {FALSE_DISCOVERY_RATE:g}.",
         "It was called a transition candidate only where an accuracy and its continuous margin "

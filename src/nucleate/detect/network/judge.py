@@ -18,12 +18,9 @@ Array = NDArray[np.float64]
 SIZES = (25, 40, 70, 161)
 """Numbers of readings below which curves are compared with smooth ones of like size."""
 
-KINK_SHARE = 0.5
-"""Share of the false claims that kinks may make; steps and cliffs make the rest."""
-
-RAISED = 2.0
-"""p is raised by this factor: curves of other makes than the network was shown look sharp to it
-more often (`benchmarks.detect.abroad`)."""
+KINK_SHARE = 1.0 / 3.0
+"""Share of the false claims that kinks may make; steps and cliffs, which are easier to tell from
+smooth curves of other makes (`benchmarks.detect.abroad`), make the rest."""
 
 APART = 0.2
 """Peaks closer than this, in decades, are one."""
@@ -34,7 +31,7 @@ FAINTEST = 0.2
 TAIL = 0.01
 """Share of the smooth curves that the tail of p is read from; log odds fall off fast there."""
 
-AT_ONCE = 256
+AT_ONCE = 32
 """Curves that the network sees at once: a matter of memory."""
 
 
@@ -47,7 +44,7 @@ class Peak:
         kink: Whether it looks like a change of slope.
         score: Log odds by the network, which knows nothing of how rare changes are.
         p: Share of smooth curves of like size on which anything scores as high, raised so that
-            steps and kinks together, and curves of other makes, keep it.
+            steps and kinks together keep it.
     """
 
     at: float
@@ -93,4 +90,4 @@ def p_values(size: int, kink: bool, scores: NDArray[np.float32]) -> Array:
     null = load_network().weights[f"null.{'kink' if kink else 'step'}.{stratum}"].astype(float)
     share = KINK_SHARE if kink else 1.0 - KINK_SHARE
     p = np.array([tail_probability(null, float(score), TAIL) for score in scores])
-    return np.minimum(RAISED * p / share, 1.0)
+    return np.minimum(p / share, 1.0)
