@@ -25,6 +25,8 @@ class NucleateCallback(TrainerCallback):  # type: ignore[misc]
 
     With several processes the main one looks and records; mistakes that all processes can see end
     in the same line in each. A Trainer that resumes from its checkpoint goes on in the run folder.
+    The training loss is recorded where the Trainer logs it (``logging_steps``), and nowhere else:
+    it is the Trainer's mean over the steps since its last log.
 
     Args:
         run: The run folder to create.
@@ -61,7 +63,7 @@ class NucleateCallback(TrainerCallback):  # type: ignore[misc]
         }
         self._tokens_per_step = tokens_per_step
         self._watch: Watch | None = None
-        self._loss, self._grad_norm, self._lr = float("nan"), float("nan"), 0.0
+        self._lr = 0.0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Create the run folder and lay out the readings."""
@@ -89,14 +91,13 @@ class NucleateCallback(TrainerCallback):  # type: ignore[misc]
             **self._options,
         )
 
-    def on_log(
-        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any
+    def on_optimizer_step(
+        self, args: Any, state: Any, control: Any, optimizer: Any = None, **_: Any
     ) -> None:
-        """Remember what the Trainer logs; it stands for the steps until the next log."""
-        logs = logs or {}
-        self._loss = float(logs.get("loss", self._loss))
-        self._grad_norm = float(logs.get("grad_norm", self._grad_norm))
-        self._lr = float(logs.get("learning_rate", self._lr))
+        """Remember the learning rate of the step: at its end the scheduler has gone on."""
+        groups = getattr(optimizer, "param_groups", None)
+        if self._watch is not None and groups:
+            self._lr = float(groups[0]["lr"])
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Tell the observer that a step is done."""
@@ -104,7 +105,14 @@ class NucleateCallback(TrainerCallback):  # type: ignore[misc]
             return
         done = self._watch.position.tokens
         step = self._tokens_per_step or int(state.num_input_tokens_seen) - done
-        self._watch.step(loss=self._loss, tokens=step, lr=self._lr, grad_norm=self._grad_norm)
+        self._watch.step(tokens=step, lr=self._lr)
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any
+    ) -> None:
+        """Record the loss that the Trainer logs, at the step that it has just ended."""
+        if self._watch is not None and logs and "loss" in logs:
+            self._watch.loss(float(logs["loss"]), float(logs.get("grad_norm", "nan")))
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Close the run folder."""

@@ -47,12 +47,18 @@ class Watch:
         self.active = bool(observers)
 
     def step(
-        self, *, loss: float, tokens: int, lr: float = 0.0, grad_norm: float = float("nan")
+        self,
+        *,
+        tokens: int,
+        loss: float | None = None,
+        lr: float = 0.0,
+        grad_norm: float = float("nan"),
     ) -> list[Reading]:
         """Tell that one optimiser step is done; probes run here when they are due.
 
         Args:
-            loss: Training loss of the step, in nats per token.
+            loss: Training loss of the step, in nats per token; nothing is recorded where it is left
+                out (see `loss`).
             tokens: Tokens of this step's batch, over all processes and accumulated batches.
             lr: Learning rate of the step.
             grad_norm: Norm of the gradient, if it is known.
@@ -70,8 +76,14 @@ class Watch:
         )
         if not self._observers:
             return []
-        self._observers[0].record("loss", self.position, float(loss), float(grad_norm))
+        if loss is not None:
+            self.loss(loss, grad_norm)
         return [reading for one in self._observers for reading in one.after_step(self.position)]
+
+    def loss(self, loss: float, grad_norm: float = float("nan")) -> None:
+        """Record a training loss (nats per token) at the Step reached, known only after `step`."""
+        if self._observers:
+            self._observers[0].record("loss", self.position, float(loss), float(grad_norm))
 
     def measure(self) -> list[Reading]:
         """Ask everything now, of heads too where they are looked at, due or not."""

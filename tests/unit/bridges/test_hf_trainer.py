@@ -39,16 +39,18 @@ def _train(
     rows = torch.randint(0, 50, (64, 16), generator=generator)
     data = [{"input_ids": row, "labels": row} for row in rows]
     arguments = TrainingArguments(
-        output_dir=str(folder),
-        per_device_train_batch_size=4,
-        max_steps=12,
-        logging_steps=2,
-        report_to=[],
-        save_strategy="no",
-        use_cpu=True,
-        disable_tqdm=True,
-        seed=seed,
-        **settings,
+        **{
+            "output_dir": str(folder),
+            "per_device_train_batch_size": 4,
+            "max_steps": 12,
+            "logging_steps": 2,
+            "report_to": [],
+            "save_strategy": "no",
+            "use_cpu": True,
+            "disable_tqdm": True,
+            "seed": seed,
+            **settings,
+        }
     )
     Trainer(model=model, args=arguments, train_dataset=data, callbacks=callbacks).train()
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -71,8 +73,47 @@ def test_weights_are_bit_identical(tmp_path: Path) -> None:
     assert not all(torch.equal(other[name], plain[name]) for name in plain)
     run = Run.open(tmp_path / "run")
     assert str(run.status) == "finished"
-    assert [step.tokens for step in run.losses()[0]] == [64 * i for i in range(1, 13)]
+    assert [step.tokens for step in run.losses()[0]] == [128 * i for i in range(1, 7)]
     assert len(run.curves()["test.value"].values) >= 8
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_loss_stands_where_the_trainer_logged_it_and_nowhere_else(tmp_path: Path) -> None:
+    from transformers import TrainerCallback
+
+    from nucleate.bridges.hf_trainer import NucleateCallback
+
+    logged: list[dict[str, float]] = []
+
+    class Keep(TrainerCallback):  # type: ignore[misc]
+        def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            logged.extend(entry for entry in state.log_history if "loss" in entry)
+
+    probes = ProbeSettings(first_tokens=64, cost_cap=10)
+    callback = NucleateCallback(tmp_path / "run", suite=SUITE, tokens_per_step=64, probes=probes)
+    _train(tmp_path / "a", [callback, Keep()], logging_steps=5)
+    run = Run.open(tmp_path / "run")
+    steps, losses = run.losses()
+    assert [(step.step, step.tokens) for step in steps] == [(5, 320), (10, 640)]
+    assert losses == [entry["loss"] for entry in logged]
+    assert run.grad_norms()[1] == [entry["grad_norm"] for entry in logged]
+    # Linear decay from 5e-5 over 12 steps: each Step has the rate of its own update.
+    rates = {step.step: step.lr for step, _ in run.readings()}
+    assert {1, 2, 12} <= set(rates)
+    assert rates == pytest.approx({n: 5e-5 * (13 - n) / 12 for n in rates})
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_where_the_trainer_logs_nothing_there_is_no_loss(tmp_path: Path) -> None:
+    from nucleate.bridges.hf_trainer import NucleateCallback
+
+    probes = ProbeSettings(first_tokens=64, cost_cap=10)
+    callback = NucleateCallback(tmp_path / "run", suite=SUITE, tokens_per_step=64, probes=probes)
+    _train(tmp_path / "a", [callback], logging_strategy="no")
+    run = Run.open(tmp_path / "run")
+    assert run.losses() == ([], [])
+    assert run.last is not None
+    assert run.last.tokens == 12 * 64
 
 
 @pytest.mark.filterwarnings("ignore")
