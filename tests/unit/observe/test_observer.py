@@ -72,6 +72,38 @@ def test_without_a_plan_the_cap_is_kept_as_it_goes(tmp_path: Path) -> None:
     assert (event.kind, event.step.tokens) == ("reading skipped", 100)
 
 
+def test_a_resumed_watch_earns_its_looks_from_where_it_goes_on(tmp_path: Path) -> None:
+    """A look costs as much as one token forward; a cap of .1 % pays one look every 333⅓ tokens."""
+    cap = ProbeSettings(per_decade=200, first_tokens=100, cost_cap=0.001)
+    options: dict[str, Any] = {"suite": _one(), "probes": cap, "run": tmp_path / "run"}
+    with watch(_model(), None, **options) as first:
+        first.step(tokens=10_000)  # pays for 30 looks, and is one point of the schedule
+        first.step(tokens=5_000)
+    before = Run.open(tmp_path / "run")
+    trained = {entry.part: entry.flops for entry in before.ledger()}["training, matrix products"]
+    each = trained / 3 / 15_000
+    with watch(_model(), None, start=Step(1, 10_000), **options) as second:
+        taken = [bool(second.step(tokens=n)) for n in (200, 200, 200, 200, 3000, 200)]
+    # At 10,400 tokens 1.2 looks are earned, at 10,800 2.4, at 13,800 11.4 and at 14,000 12.
+    assert taken == [False, True, False, True, True, True]
+    run = Run.open(tmp_path / "run")
+    parts = {entry.part: entry for entry in run.ledger()}
+    assert parts["probes"].flops == pytest.approx((2 + 4) * each)  # of both attempts
+    assert parts["training, matrix products"].flops == pytest.approx(3 * 14_000 * each)
+    assert run.discarded_flops == pytest.approx(3 * 5_000 * each)
+    walls = [step.wall for step, _ in run.readings()]
+    assert walls == sorted(walls)
+
+
+def test_a_watch_that_is_killed_has_told_its_costs(tmp_path: Path) -> None:
+    probes = ProbeSettings(per_decade=200, first_tokens=100, cost_cap=0.001)
+    watched = watch(_model(), None, run=tmp_path / "run", suite=_one(), probes=probes)
+    assert watched.step(tokens=10_000)
+    ledger = {entry.part: entry.flops for entry in Run.open(tmp_path / "run").ledger()}
+    assert ledger["training, matrix products"] == 30_000 * ledger["probes"] > 0
+    watched.close()
+
+
 def test_due_passes_each_point_once() -> None:
     due = Due((100, 200, 300))
     assert [due.pop(t) for t in (50, 100, 150, 320, 400)] == [False, True, False, True, False]
@@ -84,6 +116,10 @@ def _suite(measure: Any) -> Suite:
     probe = Probe("broken", Level.SYNTAX, "nats", lambda items: 1, measure)
     fine = Probe("fine", Level.SYNTAX, "nats", lambda items: 1, _fine)
     return Suite("test", ((probe, None), (fine, None)), {})
+
+
+def _one() -> Suite:
+    return Suite("one", ((Probe("fine", Level.SYNTAX, "nats", lambda items: 1, _fine), None),), {})
 
 
 def _fine(view: Any, items: Any) -> Iterable[Reading]:
