@@ -139,6 +139,7 @@ def watch(
     train_context: int | None = None,
     probes: ProbeSettings | None = None,
     start: Step | None = None,
+    restart: str = "",
 ) -> Watch:
     """Watch a model that somebody else trains; its weights come out bit-identical.
 
@@ -160,6 +161,8 @@ def watch(
         probes: Density and cost of probing, and of looks at every head (``heads_per_decade``).
         start: Where training goes on from, when it was resumed; `run` then goes on too. Without
             `total_tokens` the cap counts from there.
+        restart: Why training began again at `start`, which may be 0 then: what `run` holds beyond
+            it is superseded, and this line recorded. Without it a `run` at 0 must be new.
 
     Raises:
         UserError: Neither texts nor a suite, or sharded weights (on every rank); the run folder is
@@ -184,7 +187,7 @@ def watch(
     looks = looks_at_texts(texts, tokenizer, settings, context, inner)
     probe_flops = forward_flops(inner, context)
     begin = replace(begin, flops=3 * train_flops * begin.tokens)
-    goes_on = begin.step > 0 and (Path(run) / "run.json").exists()
+    goes_on = bool(begin.step or restart) and (Path(run) / "run.json").exists()
     before, begin = earlier(Path(run), begin) if goes_on else (Earlier(), begin)
     plans = _plans(settings, total_tokens, train_flops, probe_flops, suite, looks, begin)
     manifest = Manifest(
@@ -206,8 +209,8 @@ def watch(
         )
         for plan in plans
     ]
-    for text in (*(plan.note for plan in plans), *suite.notes):
-        if text and not goes_on:
+    for text in (restart,) if goes_on else (*(plan.note for plan in plans), *suite.notes):
+        if text:
             writer.event(Event(begin, "note", text))
     return Watch(writer.path, train_flops, begin, observers=observers, writer=writer, before=before)
 
