@@ -118,6 +118,50 @@ def test_no_command_prints_the_help() -> None:
     assert "Commands:" in done.stderr + done.stdout
 
 
+@pytest.mark.parametrize("group", [(), ("suite",)])
+def test_a_list_of_commands_is_not_cut_off_in_a_narrow_terminal(
+    group: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "argv", ["nucleate", *group, "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    said = capsys.readouterr().out
+    assert "Commands:" in said
+    assert "..." not in said.split("Commands:")[1]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"), [("300000", 300_000), ("4.1M", 4_100_000), ("3e5", 300_000)]
+)
+def test_tokens_are_written_as_they_are_printed(
+    written: str, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def recipe(seed: int, tokens: int) -> None:
+        asked.append(tokens)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nucleate.train.presets.demo_recipe", recipe)
+    monkeypatch.setattr(sys, "argv", ["nucleate", "demo", "--tokens", written])
+    with pytest.raises(SystemExit):
+        main()
+    assert asked == [expected]
+
+
+@pytest.mark.parametrize("written", ["", "many", "0", "1.5", "-2M", "nan", "inf", "M"])
+def test_no_number_of_tokens_is_one_line(
+    written: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["nucleate", "train", "a.yaml", "--tokens", written])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert f"invalid value for '--tokens': {written!r} is no number of tokens" in line
+
+
 def test_missing_files_are_one_line(tmp_path: Path) -> None:
     assert "no such recipe" in mistake("train", str(tmp_path / "absent.yaml"))
     assert "no such file or folder" in mistake("train", "--text", str(tmp_path / "absent.txt"))
