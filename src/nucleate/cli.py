@@ -85,7 +85,7 @@ def demo(
     optimizer: Optimizer = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train a small model on the story world and watch it crystallise. Takes five minutes."""
+    """Train a small model on the story world and watch it crystallise. Under five minutes."""
     from nucleate.train.presets import demo_recipe
 
     root = out or Path("runs") / "demo"

@@ -154,7 +154,7 @@ def _paths(wish: str) -> list[Path]:
             "no such suite, file or folder",
             where="--suite",
             got=wish,
-            expected=f"{', '.join(SUITES)}, or a task of lm-eval (YAML)",
+            expected=f"{', '.join(SUITES)} or a task's YAML",
             fix=f"did you mean {near[0]!r}?" if near else "nucleate suite export writes tasks",
         )
     return found

@@ -118,6 +118,31 @@ def test_no_command_prints_the_help() -> None:
     assert "Commands:" in done.stderr + done.stdout
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("show", "FILE"), "is not a run folder (expected a folder with run.json)"),
+        (("scan", "FOLDER", "--suite", "nope"), "or a task's YAML); nucleate suite export writes"),
+        (("suite", "export", "FOLDER", "--set", "zzz"), "docs/suite.md lists them"),
+        (("train", "--text", "FILE"), "<|endoftext|>"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line_that_is_not_cut_off(
+    arguments: tuple[str, ...], says: str, tmp_path: Path
+) -> None:
+    (tmp_path / "few.txt").write_text("A dog saw Anna at the river. It rained all day.")
+    places = {"FILE": str(tmp_path / "few.txt"), "FOLDER": str(tmp_path)}
+    line = mistake(*(places.get(word, word) for word in arguments))
+    assert says in line
+    assert "…" not in line.replace(str(tmp_path), "").removeprefix("nucleate: …")
+
+
+def test_what_is_loaded_on_first_use_can_be_found_by_completion() -> None:
+    import nucleate
+
+    assert set(nucleate.__all__) <= set(dir(nucleate))
+
+
 @pytest.mark.parametrize("group", [(), ("suite",)])
 def test_a_list_of_commands_is_not_cut_off_in_a_narrow_terminal(
     group: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

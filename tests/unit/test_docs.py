@@ -34,6 +34,13 @@ def test_the_pages_that_refusals_name_list_every_known_architecture(page: str) -
     assert set(WITH_HEADS if page == "mechanism.md" else FAMILIES) <= words
 
 
+def test_the_page_that_a_refusal_names_lists_every_published_item_set() -> None:
+    from nucleate.corpora.sets.catalogue import CATALOGUE
+
+    words = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "suite.md").read_text()))
+    assert {published.name for published in CATALOGUE} <= words
+
+
 def test_no_machine_paths_in_the_tree() -> None:
     for folder in ("src", "docs", "recipes", "benchmarks"):
         for path in (ROOT / folder).rglob("*"):
