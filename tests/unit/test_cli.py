@@ -125,6 +125,8 @@ def test_no_command_prints_the_help() -> None:
         (("scan", "FOLDER", "--suite", "nope"), "or a task's YAML); nucleate suite export writes"),
         (("suite", "export", "FOLDER", "--set", "zzz"), "docs/suite.md lists them"),
         (("train", "--text", "FILE"), "<|endoftext|>"),
+        (("train", "STUDY"), "is a study, no recipe; nucleate study FILE runs it"),
+        (("study", "RECIPE"), "is a recipe, no study; nucleate train FILE trains it"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line_that_is_not_cut_off(
@@ -132,6 +134,8 @@ def test_what_is_wrong_is_said_in_a_line_that_is_not_cut_off(
 ) -> None:
     (tmp_path / "few.txt").write_text("A dog saw Anna at the river. It rained all day.")
     places = {"FILE": str(tmp_path / "few.txt"), "FOLDER": str(tmp_path)}
+    recipes = Path(__file__).parents[2] / "recipes"
+    places |= {"STUDY": str(recipes / "savings-w1.yaml"), "RECIPE": str(recipes / "experts.yaml")}
     line = mistake(*(places.get(word, word) for word in arguments))
     assert says in line
     assert "…" not in line.replace(str(tmp_path), "").removeprefix("nucleate: …")

@@ -52,6 +52,17 @@ def test_a_cap_that_pays_for_nothing_is_refused() -> None:
         make_schedule(wish, 1_000_000, training_flops=1e12, probe_flops=4e9)
 
 
+@pytest.mark.parametrize(
+    ("probe_flops", "said"), [(4e9, "0.032"), (4.1e9, "0.033"), (1e12, "8"), (1.27e13, "110")]
+)
+def test_the_cap_that_is_named_is_enough(probe_flops: float, said: str) -> None:
+    """Eight readings at 1.27e13 FLOPs of 1e12 for training are a share of 101.6."""
+    with pytest.raises(UserError, match=f"expected {said} or more for 8 readings"):
+        make_schedule(ProbeSettings(), 10**6, training_flops=1e12, probe_flops=probe_flops)
+    enough = ProbeSettings(cost_cap=float(said), first_tokens=1)
+    assert len(make_schedule(enough, 10**6, 1e12, probe_flops).points) >= 8
+
+
 def test_without_a_plan_the_cap_is_kept_as_it_goes(tmp_path: Path) -> None:
     points = (100, 1000, 10_000)
     with RunWriter.create(tmp_path / "run", Manifest("test")) as writer:
