@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from nucleate.core import CheckpointError, Event, LedgerEntry, Reading, Step
+from nucleate.core import CheckpointError, Event, LedgerEntry, Reading, Step, UserError
 from nucleate.models import flops_per_token
 from nucleate.observe.earlier import Earlier, earlier
 from nucleate.observe.environment import environment
@@ -165,19 +165,20 @@ def watch(
             it is superseded, and this line recorded. Without it a `run` at 0 must be new.
 
     Raises:
-        UserError: Neither texts nor a suite, or sharded weights (on every rank); the run folder is
-            taken, or heads cannot be looked at (`looks_at_texts`; on rank 0).
+        UserError: Neither texts nor a suite, no `transformers` model, or sharded weights (on every
+            rank); the run folder is taken, or heads cannot be looked at (`looks_at_texts`; on
+            rank 0).
 
     Example:
         >>> with watch(model, tok, run="runs/a", texts=held_out) as w:   # doctest: +SKIP
         ...     for batch in loader:
         ...         w.step(loss=train_step(batch), tokens=batch.numel())
     """
+    inner = _causal(model)
     refuse_unless_whole(model)
     if suite is None:
         need_texts(texts, tokenizer)
     settings, begin = probes or ProbeSettings(), start or Step(0, 0)
-    inner = bare(model)
     context = min(context, getattr(inner.config, "max_position_embeddings", None) or context)
     train_flops = forward_flops(inner, train_context or context)
     if not is_first(model):
@@ -263,6 +264,22 @@ def _plans(
 
     plans = [open_ended(suite, settings.per_decade, 1 - share)]
     return plans + ([open_ended(looks, settings.heads_per_decade, share)] if looks else [])
+
+
+def _causal(model: Any) -> Any:
+    """Return the bare model.
+
+    Raises:
+        UserError: It is no model of `transformers`.
+    """
+    inner = bare(model)
+    if not (hasattr(inner, "config") and hasattr(inner, "parameters")):
+        raise UserError(
+            "watch needs a causal model of transformers",
+            got=type(inner).__name__,
+            fix="AutoModelForCausalLM.from_pretrained(…) loads one",
+        )
+    return inner
 
 
 def forward_flops(model: Any, context: int) -> float:

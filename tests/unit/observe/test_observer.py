@@ -242,6 +242,21 @@ def test_sharded_weights_are_refused() -> None:
         watch(model, None, run="never", suite=_suite(_fine))
 
 
+@pytest.mark.parametrize("model", ["gpt2", torch.nn.Linear(2, 2)])
+def test_what_is_no_model_of_transformers_is_refused(tmp_path: Path, model: Any) -> None:
+    named = rf"needs a causal model of transformers .got '{type(model).__name__}'"
+    with pytest.raises(UserError, match=named):
+        watch(model, None, run=tmp_path / "run", suite=_suite(_fine))
+
+
+@pytest.mark.parametrize(
+    ("texts", "kind"), [("one text " * 60, "str"), ([*TEXTS[:60], None], "NoneType")]
+)
+def test_what_are_no_texts_is_refused(tmp_path: Path, texts: Any, kind: str) -> None:
+    with pytest.raises(UserError, match=f"texts: .* are a list of strings .got '{kind}'"):
+        watch(_model(), object(), run=tmp_path / "run", texts=texts)
+
+
 def test_watch_with_texts_changes_nothing_under_dropout(tmp_path: Path) -> None:
     from nucleate.corpora.tokenizer import bpe_tokenizer
 
