@@ -277,7 +277,7 @@ app.command()(ui)
 @app.command()
 def table(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN", help="Run folders of several seeds or models.")
+        list[Path], typer.Argument(metavar="RUN…", help="Run folders of several seeds or models.")
     ],
     metric: Annotated[
         list[str] | None,

@@ -14,7 +14,7 @@ from nucleate.cli_scan import Interrupted
 
 def causal(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN", help="Finished runs, one for each seed.")
+        list[Path], typer.Argument(metavar="RUN…", help="Finished runs, one for each seed.")
     ],
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the re-runs.")] = None,
     role: Annotated[
