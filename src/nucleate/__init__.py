@@ -31,6 +31,10 @@ DRAWN_BY = ("nucleate.views.notebook",)
 __all__ = ["Run", "__version__", "compare", "scan", "transitions", "watch"]
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -37,8 +37,26 @@ app.add_typer(suite_commands)
 
 Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Repeat with this many seeds.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Run folder to write.")]
+
+
+def _whole(text: str) -> int:
+    """Read ``300000``, ``3e5`` or ``4.5M``."""
+    from nucleate.core.units import read_number
+
+    try:
+        value = read_number(text)
+        if not 1 <= value < 1e18 or abs(value - round(value)) > 1e-6 * value:
+            raise ValueError
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no number of tokens, as 300000 or 4.5M") from None
+    return round(value)
+
+
 Tokens = Annotated[
-    int | None, typer.Option("--tokens", min=1, help="Length of each run, in tokens.")
+    int | None,
+    typer.Option(
+        "--tokens", parser=_whole, metavar="N", help="Length of each run, in tokens: 300000, 4.5M."
+    ),
 ]
 Optimizer = Annotated[
     str | None, typer.Option("--optimizer", help="adamw or muon, instead of the recipe's.")
@@ -63,13 +81,11 @@ def demo(
     seeds: Seeds = 1,
     seed: Annotated[int, typer.Option(min=0, help="First seed.")] = 0,
     out: Out = None,
-    tokens: Annotated[
-        int | None, typer.Option(min=1, help="Length of each run, in tokens.")
-    ] = None,
+    tokens: Tokens = None,
     optimizer: Optimizer = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train a small model on the story world and watch it crystallise (under five minutes)."""
+    """Train a small model on the story world and watch it crystallise. Under five minutes."""
     from nucleate.train.presets import demo_recipe
 
     root = out or Path("runs") / "demo"
@@ -96,7 +112,11 @@ def train(
     ] = None,
     text: Annotated[
         list[str] | None,
-        typer.Option("--text", help="Train on these texts: files, folders, hf:NAME[:SPLIT]."),
+        typer.Option(
+            "--text",
+            metavar="FILE",
+            help="Train on these texts: files, folders, hf:NAME[:SPLIT].",
+        ),
     ] = None,
     field: Annotated[
         str | None, typer.Option(help="With --text: key of the text in JSON lines (text).")
@@ -110,7 +130,7 @@ def train(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train a recipe, or a small model on texts of your own, with the observer on."""
+    """Train a recipe, or a small model on texts of your own. The observer is on."""
     from nucleate.core import UserError
 
     if sum(choice is not None for choice in (recipe, text or None, resume)) != 1:
@@ -153,7 +173,7 @@ def report(
 
 @app.command()
 def show(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]) -> None:
-    """Print what a run shows: transitions, phases, and what is not sharp."""
+    """Print what a run shows: transitions, phases, what is not sharp."""
     from nucleate.store import Run
     from nucleate.views.scan_scores import is_scan
     from nucleate.views.scan_terminal import scan_summary
@@ -210,7 +230,7 @@ def detect(
     everything: Annotated[bool, typer.Option("--all", help="List every curve.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Say which changes of curves you already have are sharp, and how surely."""
+    """Say which changes of your own curves are sharp, and how surely."""
     from nucleate import __version__
     from nucleate.bridges.tables import ColumnChoice, read_book, select
     from nucleate.views.detect.command import Request, show_findings
@@ -257,18 +277,22 @@ app.command()(ui)
 @app.command()
 def table(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN…", help="Run folders of several seeds.")
+        list[Path], typer.Argument(metavar="RUN…", help="Run folders of several seeds or models.")
     ],
     metric: Annotated[
         list[str] | None,
-        typer.Option("--metric", help="Show these metrics: state.*, refrain.all.accuracy …"),
+        typer.Option(
+            "--metric",
+            metavar="PATTERN",
+            help="Show these metrics: 'state.*', refrain.all.accuracy …",
+        ),
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     page: Annotated[
         Path | None, typer.Option("--report", help="With scanned models: HTML page to write too.")
     ] = None,
 ) -> None:
-    """Compare several seeds (onset and verdict of every level), or several scanned models."""
+    """Compare several seeds, or several scanned models. Of seeds: when every level changed."""
     from nucleate.store import Run
     from nucleate.views.scan_scores import is_scan
 

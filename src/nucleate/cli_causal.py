@@ -19,7 +19,9 @@ def causal(
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the re-runs.")] = None,
     role: Annotated[
         list[str] | None,
-        typer.Option(help="Hold out the heads of this role (entity link and name mover)."),
+        typer.Option(
+            metavar="ROLE", help="Hold out the heads of this role (entity link and name mover)."
+        ),
     ] = None,
     metric: Annotated[
         str, typer.Option(metavar="METRIC", help="The ability, an accuracy.")
@@ -37,7 +39,7 @@ def causal(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print results only.")] = False,
 ) -> None:
-    """Does an ability come later when the heads that carry it are held out of training?"""
+    """Train runs again without the heads that carry an ability. Does it come later?"""
     from nucleate.studies.causal.heads import ENTITY
     from nucleate.studies.causal.study import causal as experiment
 

@@ -10,8 +10,6 @@ import typer
 if TYPE_CHECKING:
     from nucleate.studies.cost.work import Work
 
-_SCALES = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
-
 
 def cost(
     params: Annotated[
@@ -51,7 +49,7 @@ def cost(
     page: Annotated[Path | None, typer.Option(help="Write a page too: FILE.html.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
-    """Say what training would cost: FLOPs, device hours, energy, carbon, money, as a scenario."""
+    """Say what training would cost, as a scenario. FLOPs, hours, energy, carbon, money."""
     from nucleate.studies.cost.assumptions import assume, choose_device
     from nucleate.studies.cost.estimate import estimate
     from nucleate.studies.cost.saving import read_saving
@@ -111,9 +109,9 @@ def _work(
 def _number(text: str, where: str) -> float:
     """Read ``7e9``, ``7B``, ``1.5T`` or ``300_000``."""
     from nucleate.core import UserError
+    from nucleate.core.units import read_number
 
-    scale = _SCALES.get(text[-1:].lower(), 1.0)
     try:
-        return float(text[:-1] if scale > 1 else text) * scale
+        return read_number(text)
     except ValueError:
         raise UserError("is not a number", where=where, got=text, expected="7e9 or 7B") from None

@@ -27,7 +27,7 @@ def figure(
         float, typer.Option("--dpi", min=36, max=1200, help="With --png: pixels in an inch.")
     ] = 300.0,
 ) -> None:
-    """Draw one figure of a run for a paper: light, as wide as its column, text at 8 pt."""
+    """Draw one figure of a run for a paper. Light, as wide as its column, text at 8 pt."""
     from nucleate.views.figure.command import write_figures
 
     asked = (("svg", as_svg), ("pdf", as_pdf), ("png", as_png))

@@ -17,7 +17,7 @@ def doctor(
         bool, typer.Option("--mend", help="Put run.json back from the log where it is damaged.")
     ] = False,
 ) -> None:
-    """Say what of a run folder is whole and what is not; exit 1 where something is damaged."""
+    """Say what of a run folder is whole and what is not. Exit 1 where something is damaged."""
     from nucleate.store.doctor import examine
     from nucleate.store.doctor import mend as put_back
     from nucleate.views.doctor import as_data, print_examination
@@ -43,7 +43,7 @@ def export(
         bool, typer.Option("--heads", help="Scores of all heads instead: .csv or .parquet.")
     ] = False,
 ) -> None:
-    """Write the readings of a run as a table: CSV, Parquet, DuckDB or netCDF (xarray)."""
+    """Write the readings of a run as a table. CSV, Parquet, DuckDB or netCDF (xarray)."""
     from nucleate.core import UserError
     from nucleate.store import Run as RunFolder
     from nucleate.store.export import export as write
@@ -69,7 +69,12 @@ def import_(
     out: Annotated[Path, typer.Option("--out", help="Run folder to write, or a folder of them.")],
     tokens_per_step: Annotated[
         float,
-        typer.Option(min=0, metavar="N", help="Tokens of a step (or epoch), if SOURCE has none."),
+        typer.Option(
+            min=0,
+            metavar="N",
+            show_default=False,
+            help="Tokens of a step (or epoch), if SOURCE has none.",
+        ),
     ] = 0.0,
     metric: Annotated[
         list[str] | None, typer.Option(metavar="PATTERN", help="Take these metrics: 'eval*'.")

@@ -17,7 +17,7 @@ def replay(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run with a policy.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
-    """Derive every decision of a run from its record again; exit 1 where one differs."""
+    """Derive every decision of a run from its record again. Exit 1 where one differs."""
     from nucleate.store import Run
     from nucleate.train.control.replay import replay as derive
 

@@ -49,6 +49,7 @@ def scan(
         list[str] | None,
         typer.Option(
             "--text",
+            metavar="FILE",
             help="For text, mechanism, landscape: held-out texts; for coherence: texts like those "
             "trained on.",
         ),
@@ -74,7 +75,7 @@ def scan(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure every checkpoint of a finished series; called again, it goes on where it was."""
+    """Measure every checkpoint of a finished series. Called again, it goes on where it was."""
     name, sets = _asked(suite or ["auto"], items)  # a mistake in it is told before torch loads
 
     from nucleate.observe.scan import scan as measure
@@ -153,7 +154,7 @@ def _paths(wish: str) -> list[Path]:
             "no such suite, file or folder",
             where="--suite",
             got=wish,
-            expected=f"{', '.join(SUITES)}, or a task of lm-eval (YAML)",
+            expected=f"{', '.join(SUITES)} or a task's YAML",
             fix=f"did you mean {near[0]!r}?" if near else "nucleate suite export writes tasks",
         )
     return found

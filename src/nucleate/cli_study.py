@@ -33,7 +33,7 @@ def study(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print results only.")] = False,
 ) -> None:
-    """Measure what a way of training saves at equal quality; called again, it goes on."""
+    """Measure what a way of training saves at equal quality. Called again, it goes on."""
     from nucleate.studies.savings.conductor import Conductor
     from nucleate.studies.savings.settings import load_study
 
@@ -109,7 +109,7 @@ def compare(
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
-    """Compare two ways of training, seed by seed; with five lengths of the base, a saving."""
+    """Compare two ways of training, seed by seed. With five lengths of the base, a saving."""
     from nucleate.studies.compare import compare as compared
 
     found = compared(runs, treated or [], metrics=metric or [], quality=quality)

@@ -29,10 +29,12 @@ def ui(
     ] = "",
     name: Annotated[
         list[str] | None,
-        typer.Option("--name", help="A name that the page answers to, besides localhost."),
+        typer.Option(
+            "--name", metavar="NAME", help="A name that the page answers to, besides localhost."
+        ),
     ] = None,
 ) -> None:
-    """Show runs in the browser as they grow: read-only, on this machine alone."""
+    """Show runs in the browser as they grow. Read-only, on this machine alone."""
     from nucleate.views.page.serve import serve
 
     serve(root, host=host, port=port, token=token, names=tuple(name or ()), tell=_tell)

@@ -28,16 +28,20 @@ _OWN = {
     # Attention that reaches back four tokens only, in every layer or in every second one.
     "mistral": _COMMON | {"sliding_window": 4},
     "gemma2": _COMMON | {"sliding_window": 4, "final_logit_softcapping": 5.0},
+    "gemma3_text": _COMMON | {"sliding_window": 4},
+    "olmo3": _COMMON | {"sliding_window": 4},
     "granite": _COMMON | {"logits_scaling": 4.0},
+    "qwen2_moe": _COMMON
+    | {"num_experts": 4, "moe_intermediate_size": 24, "shared_expert_intermediate_size": 40},
 }
 
 
-def family(name, vocabulary, attention="sdpa"):
+def family(name, vocabulary, attention="sdpa", **own):
     """A model of a family, whose log-probabilities differ by several nats."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
     special = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
-    settings = _OWN.get(name, _COMMON) | special | {"vocab_size": vocabulary}
+    settings = _OWN.get(name, _COMMON) | special | {"vocab_size": vocabulary} | own
     with torch.random.fork_rng():
         torch.manual_seed(1)
         config = AutoConfig.for_model(name, **settings)

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from nucleate.core.families import FAMILIES
 from nucleate.corpora.tokenizer import bpe_tokenizer
+from nucleate.models.families import FAMILIES as WITH_HEADS
 from nucleate.probes import scorer
 from nucleate.probes.plan import make_plan, sequence_query
 from nucleate.probes.requests import Requests
@@ -74,15 +76,23 @@ def sequences(seed=0, vocabulary=97):
 
 
 KNOWN = sorted(scorer._KNOWN)
-OTHERS = ("bloom", "gpt_neo", "gemma2", "granite")
+OTHERS = ("bloom", "gpt_neo")
+NEAR = ("mistral", "gemma2", "gemma3_text", "olmo3")
+"""Families whose small models see four tokens only, in every layer or in some."""
+EAGER = ("bloom", "gpt_neo", "gemma2")
 
 
-@pytest.mark.parametrize("name", [*KNOWN, *OTHERS])
-def test_every_family_that_is_run_in_rows_with_branches_and_others(name):
-    model = family(name, 97, "eager" if name in ("bloom", "gpt_neo", "gemma2") else "sdpa")
+@pytest.mark.parametrize(
+    ("name", "window"),
+    [*((name, 4) for name in NEAR), *((name, 64) for name in [*KNOWN, *OTHERS])],
+)
+def test_every_family_that_is_run_in_rows_with_branches_and_others(name, window):
+    wide = {"sliding_window": 64} if name in NEAR and window == 64 else {}
+    model = family(name, 97, "eager" if name in EAGER else "sdpa", **wide)
     texts = sequences()
     plan = make_plan([sequence_query(text, 1) for text in texts])
     assert sum(batch.end_BT is not None for batch in plan.batches)
+    assert scorer._sees_branches(model, plan) == (name in KNOWN and window == 64)
     expected = []
     with torch.no_grad():
         for text in texts:
@@ -92,11 +102,15 @@ def test_every_family_that_is_run_in_rows_with_branches_and_others(name):
     assert np.std(expected) > 0.5
 
 
+def test_every_architecture_whose_parts_are_known_is_asked_the_fast_way():
+    assert set(KNOWN) >= {*FAMILIES, *WITH_HEADS}
+
+
 def test_only_known_families_with_attention_over_the_whole_sequence_see_branches():
     texts = sequences()
     plan = make_plan([sequence_query(text, 1) for text in texts])
     assert all(scorer._sees_branches(family(name, 97), plan) for name in NAMED)
-    assert not scorer._sees_branches(family("granite", 97), plan)
+    assert not scorer._sees_branches(family("bloom", 97, "eager"), plan)
     near = make_plan([sequence_query(text[:5], 1) for text in texts])
     assert not scorer._sees_branches(family("mistral", 97), plan)
     assert scorer._sees_branches(family("mistral", 97), near)  # all within its window

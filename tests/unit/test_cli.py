@@ -118,6 +118,79 @@ def test_no_command_prints_the_help() -> None:
     assert "Commands:" in done.stderr + done.stdout
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("show", "FILE"), "is not a run folder (expected a folder with run.json)"),
+        (("scan", "FOLDER", "--suite", "nope"), "or a task's YAML); nucleate suite export writes"),
+        (("suite", "export", "FOLDER", "--set", "zzz"), "docs/suite.md lists them"),
+        (("train", "--text", "FILE"), "<|endoftext|>"),
+        (("train", "STUDY"), "is a study, no recipe; nucleate study FILE runs it"),
+        (("study", "RECIPE"), "is a recipe, no study; nucleate train FILE trains it"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line_that_is_not_cut_off(
+    arguments: tuple[str, ...], says: str, tmp_path: Path
+) -> None:
+    (tmp_path / "few.txt").write_text("A dog saw Anna at the river. It rained all day.")
+    places = {"FILE": str(tmp_path / "few.txt"), "FOLDER": str(tmp_path)}
+    recipes = Path(__file__).parents[2] / "recipes"
+    places |= {"STUDY": str(recipes / "savings-w1.yaml"), "RECIPE": str(recipes / "experts.yaml")}
+    line = mistake(*(places.get(word, word) for word in arguments))
+    assert says in line
+    assert "…" not in line.replace(str(tmp_path), "").removeprefix("nucleate: …")
+
+
+def test_what_is_loaded_on_first_use_can_be_found_by_completion() -> None:
+    import nucleate
+
+    assert set(nucleate.__all__) <= set(dir(nucleate))
+
+
+@pytest.mark.parametrize("group", [(), ("suite",)])
+def test_a_list_of_commands_is_not_cut_off_in_a_narrow_terminal(
+    group: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "argv", ["nucleate", *group, "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    said = capsys.readouterr().out
+    assert "Commands:" in said
+    assert "..." not in said.split("Commands:")[1]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"), [("300000", 300_000), ("4.1M", 4_100_000), ("3e5", 300_000)]
+)
+def test_tokens_are_written_as_they_are_printed(
+    written: str, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def recipe(seed: int, tokens: int) -> None:
+        asked.append(tokens)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nucleate.train.presets.demo_recipe", recipe)
+    monkeypatch.setattr(sys, "argv", ["nucleate", "demo", "--tokens", written])
+    with pytest.raises(SystemExit):
+        main()
+    assert asked == [expected]
+
+
+@pytest.mark.parametrize("written", ["", "many", "0", "1.5", "-2M", "nan", "inf", "M"])
+def test_no_number_of_tokens_is_one_line(
+    written: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["nucleate", "train", "a.yaml", "--tokens", written])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert f"invalid value for '--tokens': {written!r} is no number of tokens" in line
+
+
 def test_missing_files_are_one_line(tmp_path: Path) -> None:
     assert "no such recipe" in mistake("train", str(tmp_path / "absent.yaml"))
     assert "no such file or folder" in mistake("train", "--text", str(tmp_path / "absent.txt"))

@@ -24,7 +24,11 @@ class NucleateCallback(TrainerCallback):  # type: ignore[misc]
     """Observe a Trainer's run; weights, optimiser and random states stay as without it.
 
     With several processes the main one looks and records; mistakes that all processes can see end
-    in the same line in each. A Trainer that resumes from its checkpoint goes on in the run folder.
+    in the same line in each. A Trainer that resumes from its checkpoint goes on in the run folder,
+    and so does one that begins again with a smaller batch (``auto_find_batch_size``): what it had
+    recorded is superseded, and an event says so.
+    The training loss is recorded where the Trainer logs it (``logging_steps``), and nowhere else:
+    it is the Trainer's mean over the steps since its last log.
 
     Args:
         run: The run folder to create.
@@ -33,7 +37,7 @@ class NucleateCallback(TrainerCallback):  # type: ignore[misc]
         suite: A suite of one's own instead.
         tokens_per_step: Tokens of one optimiser step, over all processes and accumulated batches,
             when the Trainer does not count them (``include_num_input_tokens_seen=True`` makes it
-            count, over all processes too).
+            count, over all processes too). With ``auto_find_batch_size``: of the batch asked for.
         context: Longest probe sequence, in tokens.
         train_context: Length of the training sequences, for FLOPs; `context` when left out.
         probes: Density and cost of probing.
@@ -61,7 +65,8 @@ class NucleateCallback(TrainerCallback):  # type: ignore[misc]
         }
         self._tokens_per_step = tokens_per_step
         self._watch: Watch | None = None
-        self._loss, self._grad_norm, self._lr = float("nan"), float("nan"), 0.0
+        self._of_step: int | None = None
+        self._batch, self._lr = 0, 0.0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Create the run folder and lay out the readings."""
@@ -75,39 +80,66 @@ class NucleateCallback(TrainerCallback):  # type: ignore[misc]
             )
         if not state.is_world_process_zero:
             return
+        restart, batch = "", int(getattr(state, "train_batch_size", None) or 0)
         if self._watch is not None:  # of a training that ended by an error
             self._watch.close(finished=False)
+            if _finds_batch(args) and batch < self._batch:
+                restart = _again(self._batch, batch, self._watch.position.step, state.global_step)
+        self._batch, self._of_step = batch, self._tokens_per_step
+        if self._of_step and _finds_batch(args) and batch:  # told for the batch asked for
+            self._of_step = round(self._of_step * batch / args.train_batch_size)
         tokenizer = self._tokenizer or kwargs.get("processing_class") or kwargs.get("tokenizer")
-        total = self._tokens_per_step * state.max_steps if self._tokens_per_step else None
-        done = (self._tokens_per_step or 0) * state.global_step or int(state.num_input_tokens_seen)
+        total = self._of_step * state.max_steps if self._of_step else None
+        done = (self._of_step or 0) * state.global_step or int(state.num_input_tokens_seen)
         self._watch = watch(
             kwargs["model"],
             tokenizer,
             run=self._run,
             total_tokens=total,
             start=Step(state.global_step, done),
+            restart=restart,
             **self._options,
         )
 
-    def on_log(
-        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any
+    def on_optimizer_step(
+        self, args: Any, state: Any, control: Any, optimizer: Any = None, **_: Any
     ) -> None:
-        """Remember what the Trainer logs; it stands for the steps until the next log."""
-        logs = logs or {}
-        self._loss = float(logs.get("loss", self._loss))
-        self._grad_norm = float(logs.get("grad_norm", self._grad_norm))
-        self._lr = float(logs.get("learning_rate", self._lr))
+        """Remember the learning rate of the step: at its end the scheduler has gone on."""
+        groups = getattr(optimizer, "param_groups", None)
+        if self._watch is not None and groups:
+            self._lr = float(groups[0]["lr"])
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Tell the observer that a step is done."""
         if self._watch is None:
             return
         done = self._watch.position.tokens
-        step = self._tokens_per_step or int(state.num_input_tokens_seen) - done
-        self._watch.step(loss=self._loss, tokens=step, lr=self._lr, grad_norm=self._grad_norm)
+        step = self._of_step or int(state.num_input_tokens_seen) - done
+        self._watch.step(tokens=step, lr=self._lr)
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any
+    ) -> None:
+        """Record the loss that the Trainer logs, at the step that it has just ended."""
+        if self._watch is not None and logs and "loss" in logs:
+            self._watch.loss(float(logs["loss"]), float(logs.get("grad_norm", "nan")))
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Close the run folder."""
         if self._watch is not None:
             self._watch.close()
             self._watch = None
+
+
+def _finds_batch(args: Any) -> bool:
+    return bool(getattr(args, "auto_find_batch_size", False))
+
+
+def _again(large: int, small: int, reached: int, begin: int) -> str:
+    """Say that a Trainer begins again because its batch was too large; it resets no weights."""
+    line = (
+        f"out of memory with batches of {large}: training began again at step {begin} with {small}"
+    )
+    if reached > begin:
+        line += f"; weights went on from step {reached}, what was recorded up to it is superseded"
+    return line

@@ -101,7 +101,7 @@ def read_architecture(config: Mapping[str, Any], *, where: str = "") -> Architec
             "FLOPs of this architecture are not known",
             where=where,
             got=name,
-            expected=", ".join(sorted(FAMILIES)),
+            fix="nucleate cost --params needs none; docs/cost.md lists those known",
         )
     try:
         found = _read(name, _Said(config, FAMILIES[name]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+_SCALES = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
 _SI = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -35,6 +36,16 @@ def seconds(value: float) -> str:
         return f"{minutes} min {rest:02d} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min"
+
+
+def read_number(text: str) -> float:
+    """Read ``7e9``, ``7B``, ``1.5T`` or ``300_000``.
+
+    Raises:
+        ValueError: It is no number.
+    """
+    scale = _SCALES.get(text[-1:].lower(), 1.0)
+    return float(text[:-1] if scale > 1 else text) * scale
 
 
 def _significant(value: float, digits: int) -> str:

@@ -99,7 +99,7 @@ def split_documents(
             "too few documents to train on and to hold out",
             where=where,
             got=len(train) + len(held_out_texts),
-            expected="at least 100 documents of 40 characters or more",
-            fix="add text; in .txt files blank lines separate documents",
+            expected="100 documents of 40 characters or more",
+            fix="add text, or <|endoftext|> between .txt documents",
         )
     return Documents(train, held_out_texts, digest.hexdigest()[:16])

@@ -61,7 +61,12 @@ def encode(
             raise
         known = tokenizer.get_vocab()
         unknown = next((w for text in texts for w in text.split() if w not in known), None)
-        raise DataError("word is not in the vocabulary", where="tokenizer", got=unknown) from None
+        raise DataError(
+            "word is not in the vocabulary of whole words",
+            where="tokenizer",
+            got=unknown,
+            fix="ask what its words can say: --suite story for a model of the story world",
+        ) from None
     return encoded
 
 

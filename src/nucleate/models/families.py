@@ -77,7 +77,9 @@ def family_of(model: Any) -> Family:
     kind = model.config.model_type
     if kind not in FAMILIES:
         raise UserError(
-            "heads of this architecture are not known", got=kind, expected=", ".join(FAMILIES)
+            "heads of this architecture are not known",
+            got=kind,
+            fix="suites of behaviour need none; docs/mechanism.md lists those known",
         )
     if getattr(model.config, "use_bidirectional_attention", False):
         raise UserError(

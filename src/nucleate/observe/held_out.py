@@ -22,8 +22,12 @@ def need_texts(texts: Sequence[str], tokenizer: Any) -> None:
     """Refuse to make a suite of nothing.
 
     Raises:
-        UserError: No tokenizer, or too few texts.
+        UserError: No tokenizer, too few texts, or something else than texts.
     """
+    whole = isinstance(texts, str)
+    kinds = {type(text).__name__ for text in texts if whole or not isinstance(text, str)}
+    if kinds:
+        raise UserError("held-out texts are a list of strings", where="texts", got=min(kinds))
     if tokenizer is None:
         raise UserError("watch needs the model's tokenizer", fix="pass it (tokenizer=…)")
     if len(texts) < MIN_TEXTS:

@@ -117,7 +117,7 @@ def make_schedule(
             f"{what} cannot keep to their share of the training FLOPs",
             where="probes.cost_cap",
             got=settings.cost_cap,
-            expected=f"{needed:.2g} or more for {MIN_READINGS} readings",
+            expected=f"{_at_least(needed):g} or more for {MIN_READINGS} readings",
             fix="raise it, lower probes.items or train longer",
         )
     points, asked = wished, density
@@ -130,6 +130,12 @@ def make_schedule(
         f"within {cap:.1%} of training FLOPs ({planned:.1%} planned)"
     )
     return ProbeSchedule(points, density, note)
+
+
+def _at_least(value: float) -> float:
+    """Return the smallest number of two digits that is not below a value, but for rounding."""
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return float(f"{math.ceil(value / unit * (1 - 1e-9)) * unit:.2g}")
 
 
 def lay_out(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from nucleate.core import CheckpointError, Event, LedgerEntry, Mark, Reading, Step
+from nucleate.core import CheckpointError, Event, LedgerEntry, Reading, Step, UserError
 from nucleate.models import flops_per_token
+from nucleate.observe.earlier import Earlier, earlier
 from nucleate.observe.environment import environment
 from nucleate.observe.held_out import looks_at_texts, need_texts, suite_of_texts
 from nucleate.observe.observer import Observer
@@ -38,8 +39,10 @@ class Watch:
         *,
         observers: Sequence[Observer] = (),
         writer: TolerantWriter | None = None,
+        before: Earlier | None = None,
     ) -> None:
         self._observers, self._writer = tuple(observers), writer
+        self._before, self._start = before or Earlier(), start
         self._flops_per_token = flops_per_token
         self._begin = time.perf_counter() - start.wall
         self.path = path
@@ -47,12 +50,18 @@ class Watch:
         self.active = bool(observers)
 
     def step(
-        self, *, loss: float, tokens: int, lr: float = 0.0, grad_norm: float = float("nan")
+        self,
+        *,
+        tokens: int,
+        loss: float | None = None,
+        lr: float = 0.0,
+        grad_norm: float = float("nan"),
     ) -> list[Reading]:
         """Tell that one optimiser step is done; probes run here when they are due.
 
         Args:
-            loss: Training loss of the step, in nats per token.
+            loss: Training loss of the step, in nats per token; nothing is recorded where it is left
+                out (see `loss`).
             tokens: Tokens of this step's batch, over all processes and accumulated batches.
             lr: Learning rate of the step.
             grad_norm: Norm of the gradient, if it is known.
@@ -70,8 +79,17 @@ class Watch:
         )
         if not self._observers:
             return []
-        self._observers[0].record("loss", self.position, float(loss), float(grad_norm))
-        return [reading for one in self._observers for reading in one.after_step(self.position)]
+        if loss is not None:
+            self.loss(loss, grad_norm)
+        readings = [one.after_step(self.position) for one in self._observers]
+        if any(readings):  # a run that is killed has its costs up to here
+            self._observers[0].record("ledger", self._costs())
+        return [reading for found in readings for reading in found]
+
+    def loss(self, loss: float, grad_norm: float = float("nan")) -> None:
+        """Record a training loss (nats per token) at the Step reached, known only after `step`."""
+        if self._observers:
+            self._observers[0].record("loss", self.position, float(loss), float(grad_norm))
 
     def measure(self) -> list[Reading]:
         """Ask everything now, of heads too where they are looked at, due or not."""
@@ -82,22 +100,20 @@ class Watch:
         if self._writer is None:
             return
         probes, end = self._observers[0], self.position
-        flops = sum(one.flops for one in self._observers)
-        seconds = sum(one.seconds for one in self._observers)
         if finished and not probes.readings and end.step:
             warnings.warn(
                 "nucleate: no reading was taken; the run was too short for the cost cap "
                 "(pass total_tokens, or probes=ProbeSettings(cost_cap=…))",
                 stacklevel=2,
             )
-        entries = [
-            LedgerEntry("training, matrix products", end.flops),
-            LedgerEntry("probes", flops, seconds),
-            LedgerEntry("training", 0.0, end.wall - seconds, Mark.MEASURED),
-        ]
-        probes.record("ledger", entries)
+        probes.record("ledger", self._costs())
         probes.record("finish", "finished" if finished else "interrupted", end)
         self._writer.close()
+
+    def _costs(self) -> list[LedgerEntry]:
+        flops = sum(one.flops for one in self._observers)
+        seconds = sum(one.seconds for one in self._observers)
+        return self._before.entries(self._start, self.position, flops, seconds)
 
     def __enter__(self) -> Watch:
         return self
@@ -123,6 +139,7 @@ def watch(
     train_context: int | None = None,
     probes: ProbeSettings | None = None,
     start: Step | None = None,
+    restart: str = "",
 ) -> Watch:
     """Watch a model that somebody else trains; its weights come out bit-identical.
 
@@ -142,22 +159,26 @@ def watch(
         context: Longest probe sequence, in tokens.
         train_context: Length of the training sequences, for FLOPs; `context` when left out.
         probes: Density and cost of probing, and of looks at every head (``heads_per_decade``).
-        start: Where training goes on from, when it was resumed; `run` then goes on too.
+        start: Where training goes on from, when it was resumed; `run` then goes on too. Without
+            `total_tokens` the cap counts from there.
+        restart: Why training began again at `start`, which may be 0 then: what `run` holds beyond
+            it is superseded, and this line recorded. Without it a `run` at 0 must be new.
 
     Raises:
-        UserError: Neither texts nor a suite, or sharded weights (on every rank); the run folder is
-            taken, or heads cannot be looked at (`looks_at_texts`; on rank 0).
+        UserError: Neither texts nor a suite, no `transformers` model, or sharded weights (on every
+            rank); the run folder is taken, or heads cannot be looked at (`looks_at_texts`; on
+            rank 0).
 
     Example:
         >>> with watch(model, tok, run="runs/a", texts=held_out) as w:   # doctest: +SKIP
         ...     for batch in loader:
         ...         w.step(loss=train_step(batch), tokens=batch.numel())
     """
+    inner = _causal(model)
     refuse_unless_whole(model)
     if suite is None:
         need_texts(texts, tokenizer)
     settings, begin = probes or ProbeSettings(), start or Step(0, 0)
-    inner = bare(model)
     context = min(context, getattr(inner.config, "max_position_embeddings", None) or context)
     train_flops = forward_flops(inner, train_context or context)
     if not is_first(model):
@@ -166,14 +187,16 @@ def watch(
         suite = suite_of_texts(texts, tokenizer, settings, context)
     looks = looks_at_texts(texts, tokenizer, settings, context, inner)
     probe_flops = forward_flops(inner, context)
-    plans = _plans(settings, total_tokens, train_flops, probe_flops, suite, looks)
+    begin = replace(begin, flops=3 * train_flops * begin.tokens)
+    goes_on = bool(begin.step or restart) and (Path(run) / "run.json").exists()
+    before, begin = earlier(Path(run), begin) if goes_on else (Earlier(), begin)
+    plans = _plans(settings, total_tokens, train_flops, probe_flops, suite, looks, begin)
     manifest = Manifest(
         name=Path(run).name,
         recipe={"watched": type(inner).__name__, "probes": settings.model_dump(mode="json")},
         environment=environment(next(inner.parameters()).device),
         primary={str(level): stem for level, stem in suite.primary.items()},
     )
-    goes_on = begin.step > 0 and (Path(run) / "run.json").exists()
     opened = RunWriter.resume(run, begin) if goes_on else RunWriter.create(run, manifest)
     writer = TolerantWriter(opened)
     observers = [
@@ -187,10 +210,10 @@ def watch(
         )
         for plan in plans
     ]
-    for text in (*(plan.note for plan in plans), *suite.notes):
-        if text and not goes_on:
+    for text in (restart,) if goes_on else (*(plan.note for plan in plans), *suite.notes):
+        if text:
             writer.event(Event(begin, "note", text))
-    return Watch(writer.path, train_flops, begin, observers=observers, writer=writer)
+    return Watch(writer.path, train_flops, begin, observers=observers, writer=writer, before=before)
 
 
 @dataclass(frozen=True)
@@ -210,8 +233,13 @@ def _plans(
     probe_flops: float,
     suite: Suite,
     looks: Suite | None,
+    begin: Step,
 ) -> list[_Plan]:
-    """Return the plan of the suite, and that of looks at heads where there are any."""
+    """Return the plan of the suite, and that of looks at heads where there are any.
+
+    Where the length is not known, what may be spent is a share of what was trained since `begin`,
+    as what was spent is counted from there too.
+    """
     if total_tokens:
         readings, at_heads, _ = lay_out(
             settings,
@@ -228,10 +256,30 @@ def _plans(
 
     def open_ended(what: Suite, per_decade: float, part: float) -> _Plan:
         points = log_spaced(settings.first_tokens, 10**13, per_decade)
-        return _Plan(what, points, "", lambda step, _: settings.cost_cap * step.flops * part)
+
+        def earned(step: Step, _: float) -> float:
+            return settings.cost_cap * (step.flops - begin.flops) * part
+
+        return _Plan(what, points, "", earned)
 
     plans = [open_ended(suite, settings.per_decade, 1 - share)]
     return plans + ([open_ended(looks, settings.heads_per_decade, share)] if looks else [])
+
+
+def _causal(model: Any) -> Any:
+    """Return the bare model.
+
+    Raises:
+        UserError: It is no model of `transformers`.
+    """
+    inner = bare(model)
+    if not (hasattr(inner, "config") and hasattr(inner, "parameters")):
+        raise UserError(
+            "watch needs a causal model of transformers",
+            got=type(inner).__name__,
+            fix="AutoModelForCausalLM.from_pretrained(…) loads one",
+        )
+    return inner
 
 
 def forward_flops(model: Any, context: int) -> float:

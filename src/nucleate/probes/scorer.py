@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nucleate.core.families import FAMILIES
+from nucleate.models.output import logits_of
 from nucleate.probes.plan import BATCH_TOKENS, Batch, Plan, Query, make_plan, sequence_query
 
 __all__ = ["Answers", "Plan", "Query", "answer", "answer_fully", "asked_rows", "make_plan"]
@@ -32,11 +34,10 @@ _BATCH_TOKENS = 4 * BATCH_TOKENS
 _WHOLE_LOGITS = 2**27
 """Logits held at once, as floats, of a model whose every place goes through the head."""
 
-_KNOWN = {"gemma", "gpt2", "gpt_neox", "llama", "mistral", "mixtral", "olmo", "olmo2", "olmoe"}
-_KNOWN |= {"opt", "phi", "qwen2", "qwen3", "qwen3_moe", "smollm3", "stablelm", "starcoder2"}
-"""Model types found to take mask and positions from outside, and whose logits are
-``head(last hidden state)``; all others are asked in rows without branches, every place through
-the head."""
+_KNOWN = {*FAMILIES, "opt", "phi"}
+"""Model types found to take mask and positions from outside, and whose logits are `logits_of` the
+last hidden state (`tests/parity/test_transformers.py`); all others are asked in rows without
+branches, every place through the head."""
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,6 @@ def asked_rows(
     if _known(model):
         hidden = model.base_model(input_ids=ids_BT, use_cache=False, **extra).last_hidden_state
         hidden_AD = hidden.flatten(0, 1)[asked_A]
-        head = model.get_output_embeddings()
-        return lambda start, stop: head(hidden_AD[start:stop])
+        return lambda start, stop: logits_of(model, hidden_AD[start:stop])
     logits_AV = model(input_ids=ids_BT, use_cache=False, **extra).logits.flatten(0, 1)[asked_A]
     return lambda start, stop: logits_AV[start:stop]

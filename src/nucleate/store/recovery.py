@@ -35,7 +35,7 @@ def find_manifest(run: Path) -> Manifest:
     try:
         return read_manifest(run)
     except RunFolderError:
-        copy = logged_manifest(run)
+        copy = logged_manifest(run) if run.is_dir() else None
         if copy is None or not manifest_altered(run, copy):
             raise
         return manifest_of_record(run, copy)

@@ -209,4 +209,6 @@ def load_recipe(path: str | Path, **changes: Any) -> Recipe:
     content = load_yaml(path)
     if not content:
         raise RecipeError("is empty", where=path, expected="key: value lines such as tokens: 4e6")
+    if "workloads" in content:
+        raise RecipeError("is a study, no recipe", where=path, fix="nucleate study FILE runs it")
     return validate(Recipe, {**content, **changes}, where=str(path))

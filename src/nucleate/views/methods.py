@@ -13,6 +13,7 @@ from nucleate.core import NucleateError, Verdict
 from nucleate.core.flops import count_parameters, read_architecture
 from nucleate.core.units import si
 from nucleate.core.units import tokens as in_tokens
+from nucleate.views.architectures import a_model
 from nucleate.views.facts import costs
 from nucleate.views.labels import level_name, plain_name, probability, span
 from nucleate.views.rows import VerdictRow, verdict_rows
@@ -81,16 +82,16 @@ def _training(run: Run, found: Analysis) -> str:
 def _model(run: Run) -> str:
     """Describe the model by the config of its checkpoints, else by the recipe."""
     config = _config(run.path)
-    family = str(config.get("model_type") or _mapping(run.manifest.recipe, "model").get("family"))
-    name = {"llama": "Llama", "gpt_neox": "GPT-NeoX", "mixtral": "Mixtral"}.get(family, family)
+    family = config.get("model_type") or _mapping(run.manifest.recipe, "model").get("family")
+    name = a_model({"neox": "gpt_neox"}.get(str(family), str(family or "")))
     try:
         shape = read_architecture(config)
         count, active = count_parameters(shape)
     except NucleateError:
-        return f"a {name} model" if family != "None" else "a model"
+        return name
     size = f"{si(count)} parameters" + (f", {si(active)} active" if active != count else "")
     return (
-        f"a {name} model ({shape.layers} layers, width {shape.width}, {shape.heads} heads, "
+        f"{name} ({shape.layers} layers, width {shape.width}, {shape.heads} heads, "
         f"vocabulary {shape.vocab}, {size})"
     )
 

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from nucleate.core import Event
     from nucleate.store import Run
+
+FAILED = "probe failed"
+"""Kind of the events whose text begins with the name of a probe."""
 
 DAMAGE = ("note", "resumed")
 """Kinds of events that are no reason to distrust a checkpoint."""
@@ -51,12 +55,29 @@ def scan_summary(
         note = f"{where}± 95 % over items"
         out.print(Text.assemble(("Scores", "bold underline"), "  ", (note, "dim")))
         out.print(scores_table(rows, [run.manifest.name]))
-    told = [event for event in run.events() if event.kind not in DAMAGE]
-    for event in told:
-        out.print(Text(f"{event.kind}: {event.text}", style="yellow"), soft_wrap=True)
+    for line in event_lines(run.events()):
+        out.print(Text(line, style="yellow"), soft_wrap=True)
     if report is not None:
         out.print()
         out.print(Text.assemble("report  ", (str(report), "bold")), soft_wrap=True)
+
+
+def event_lines(events: Sequence[Event]) -> list[str]:
+    """Return what went wrong, each reason once: with the probes and the checkpoints it befell."""
+    reasons: dict[tuple[str, str], tuple[list[str], set[int]]] = {}
+    for event in events:
+        if event.kind in DAMAGE:
+            continue
+        probe, _, reason = event.text.partition(": ") if event.kind == FAILED else ("", "", "")
+        probes, steps = reasons.setdefault((event.kind, reason or event.text), ([], set()))
+        if reason and probe not in probes:
+            probes.append(probe)
+        steps.add(event.step.step)
+    return [
+        f"{': '.join(part for part in (kind, ', '.join(probes), text) if part)}"
+        + (f" ({len(steps)} checkpoints)" if len(steps) > 1 else "")
+        for (kind, text), (probes, steps) in reasons.items()
+    ]
 
 
 def compare_scans(

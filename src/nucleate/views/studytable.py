@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from nucleate.views.analysis import Analysis
 
+WIDE = 100
+"""Characters of a terminal in which names of metrics are not broken."""
+
 HEADER = ("level", "metric", "onset", "at", "interval", "width", "verdicts")
 
 
@@ -98,7 +101,7 @@ def print_study_table(
     if markdown:
         out.print(to_markdown(rows), markup=False, highlight=False, soft_wrap=True)
     else:
-        out.print(to_rich(rows))
+        out.print(to_rich(rows, narrow=out.width < WIDE))
 
 
 def study_rows(runs: Sequence[Analysis], *, only_primary: bool = False) -> list[StudyRow]:
@@ -129,20 +132,29 @@ def to_markdown(rows: Sequence[StudyRow]) -> str:
     return "\n".join("| " + " | ".join(_cell(text) for text in line) + " |" for line in lines)
 
 
-def to_rich(rows: Sequence[StudyRow]) -> Table:
-    """Return the rows as a table for the terminal."""
+def to_rich(rows: Sequence[StudyRow], *, narrow: bool = False) -> Table:
+    """Return the rows as a table for the terminal.
+
+    Args:
+        rows: The rows.
+        narrow: Put the measure of a metric on a line of its own, rather than break within a word.
+    """
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
     for column in ("metric", "at", "interval", "width", "verdicts"):
-        table.add_column(column, no_wrap=column in ("interval", "width"), overflow="fold")
+        whole = ("metric", "interval", "width") if narrow else ("interval", "width")
+        table.add_column(column, no_wrap=column in whole, overflow="fold")
     level = ""
     for row in rows:
         if row.level != level:
             level = row.level
             table.add_row(Text(level_name(level), style="dim italic"))
         _, metric, _, *rest = row.cells()
+        if narrow:
+            stem, dot, measure = metric.rpartition(".")
+            metric = f"{stem}\n {dot}{measure}" if dot else metric
         sharp = row.verdicts and row.verdicts[0][0] in SHARP
         table.add_row(*(Text(cell, style="bold" if sharp else "") for cell in (metric, *rest)))
     return table

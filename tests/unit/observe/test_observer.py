@@ -52,6 +52,17 @@ def test_a_cap_that_pays_for_nothing_is_refused() -> None:
         make_schedule(wish, 1_000_000, training_flops=1e12, probe_flops=4e9)
 
 
+@pytest.mark.parametrize(
+    ("probe_flops", "said"), [(4e9, "0.032"), (4.1e9, "0.033"), (1e12, "8"), (1.27e13, "110")]
+)
+def test_the_cap_that_is_named_is_enough(probe_flops: float, said: str) -> None:
+    """Eight readings at 1.27e13 FLOPs of 1e12 for training are a share of 101.6."""
+    with pytest.raises(UserError, match=f"expected {said} or more for 8 readings"):
+        make_schedule(ProbeSettings(), 10**6, training_flops=1e12, probe_flops=probe_flops)
+    enough = ProbeSettings(cost_cap=float(said), first_tokens=1)
+    assert len(make_schedule(enough, 10**6, 1e12, probe_flops).points) >= 8
+
+
 def test_without_a_plan_the_cap_is_kept_as_it_goes(tmp_path: Path) -> None:
     points = (100, 1000, 10_000)
     with RunWriter.create(tmp_path / "run", Manifest("test")) as writer:
@@ -72,6 +83,38 @@ def test_without_a_plan_the_cap_is_kept_as_it_goes(tmp_path: Path) -> None:
     assert (event.kind, event.step.tokens) == ("reading skipped", 100)
 
 
+def test_a_resumed_watch_earns_its_looks_from_where_it_goes_on(tmp_path: Path) -> None:
+    """A look costs as much as one token forward; a cap of .1 % pays one look every 333⅓ tokens."""
+    cap = ProbeSettings(per_decade=200, first_tokens=100, cost_cap=0.001)
+    options: dict[str, Any] = {"suite": _one(), "probes": cap, "run": tmp_path / "run"}
+    with watch(_model(), None, **options) as first:
+        first.step(tokens=10_000)  # pays for 30 looks, and is one point of the schedule
+        first.step(tokens=5_000)
+    before = Run.open(tmp_path / "run")
+    trained = {entry.part: entry.flops for entry in before.ledger()}["training, matrix products"]
+    each = trained / 3 / 15_000
+    with watch(_model(), None, start=Step(1, 10_000), **options) as second:
+        taken = [bool(second.step(tokens=n)) for n in (200, 200, 200, 200, 3000, 200)]
+    # At 10,400 tokens 1.2 looks are earned, at 10,800 2.4, at 13,800 11.4 and at 14,000 12.
+    assert taken == [False, True, False, True, True, True]
+    run = Run.open(tmp_path / "run")
+    parts = {entry.part: entry for entry in run.ledger()}
+    assert parts["probes"].flops == pytest.approx((2 + 4) * each)  # of both attempts
+    assert parts["training, matrix products"].flops == pytest.approx(3 * 14_000 * each)
+    assert run.discarded_flops == pytest.approx(3 * 5_000 * each)
+    walls = [step.wall for step, _ in run.readings()]
+    assert walls == sorted(walls)
+
+
+def test_a_watch_that_is_killed_has_told_its_costs(tmp_path: Path) -> None:
+    probes = ProbeSettings(per_decade=200, first_tokens=100, cost_cap=0.001)
+    watched = watch(_model(), None, run=tmp_path / "run", suite=_one(), probes=probes)
+    assert watched.step(tokens=10_000)
+    ledger = {entry.part: entry.flops for entry in Run.open(tmp_path / "run").ledger()}
+    assert ledger["training, matrix products"] == 30_000 * ledger["probes"] > 0
+    watched.close()
+
+
 def test_due_passes_each_point_once() -> None:
     due = Due((100, 200, 300))
     assert [due.pop(t) for t in (50, 100, 150, 320, 400)] == [False, True, False, True, False]
@@ -84,6 +127,10 @@ def _suite(measure: Any) -> Suite:
     probe = Probe("broken", Level.SYNTAX, "nats", lambda items: 1, measure)
     fine = Probe("fine", Level.SYNTAX, "nats", lambda items: 1, _fine)
     return Suite("test", ((probe, None), (fine, None)), {})
+
+
+def _one() -> Suite:
+    return Suite("one", ((Probe("fine", Level.SYNTAX, "nats", lambda items: 1, _fine), None),), {})
 
 
 def _fine(view: Any, items: Any) -> Iterable[Reading]:
@@ -193,6 +240,21 @@ def test_sharded_weights_are_refused() -> None:
     next(model.parameters()).ds_id = 0  # how ZeRO-3 marks its parameters
     with pytest.raises(UserError, match="sharded"):
         watch(model, None, run="never", suite=_suite(_fine))
+
+
+@pytest.mark.parametrize("model", ["gpt2", torch.nn.Linear(2, 2)])
+def test_what_is_no_model_of_transformers_is_refused(tmp_path: Path, model: Any) -> None:
+    named = rf"needs a causal model of transformers .got '{type(model).__name__}'"
+    with pytest.raises(UserError, match=named):
+        watch(model, None, run=tmp_path / "run", suite=_suite(_fine))
+
+
+@pytest.mark.parametrize(
+    ("texts", "kind"), [("one text " * 60, "str"), ([*TEXTS[:60], None], "NoneType")]
+)
+def test_what_are_no_texts_is_refused(tmp_path: Path, texts: Any, kind: str) -> None:
+    with pytest.raises(UserError, match=f"texts: .* are a list of strings .got '{kind}'"):
+        watch(_model(), object(), run=tmp_path / "run", texts=texts)
 
 
 def test_watch_with_texts_changes_nothing_under_dropout(tmp_path: Path) -> None:

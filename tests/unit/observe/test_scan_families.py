@@ -57,6 +57,8 @@ def test_of_other_architectures_one_line_says_so(tmp_path, name, sizes):
         start = f"{probe}: UserError: heads of this architecture are not known (got '{name}'"
         (line,) = (text for text in told if text.startswith(start))
         assert "\n" not in line
+        assert len(f"nucleate: probe failed: {line}") <= 200
+        assert line.endswith("suites of behaviour need none; docs/mechanism.md lists those known")
     assert "geometry.L1.rankme" in {reading.metric for _, reading in run.readings()}
 
 

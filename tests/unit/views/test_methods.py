@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from nucleate.core import Decision, Level, Reading, Step
+from nucleate.core.families import FAMILIES
 from nucleate.core.units import tokens as in_tokens
 from nucleate.detect import ALPHA, MAX_WIDTH
+from nucleate.models.families import FAMILIES as WITH_HEADS
 from nucleate.store import Manifest, Run, RunWriter
 from nucleate.views import downloads as downloads_module
 from nucleate.views.analysis import analyse
@@ -102,6 +104,33 @@ def written(run):
 )
 def test_methods_say_what_was_done(written, words):
     assert words in written.methods
+
+
+AN = {"apertus", "olmo", "olmo2", "olmo3", "olmoe"}
+"""Architectures whose names begin with the sound of a vowel."""
+
+
+@pytest.mark.parametrize("family", sorted({*FAMILIES, *WITH_HEADS}))
+def test_every_known_architecture_has_its_name_and_article(tmp_path, family):
+    run = write(tmp_path / "run", readings=1)
+    (tmp_path / "run" / "resume" / "config.json").write_text(
+        json.dumps({**CONFIG, "model_type": family, "n_embd": 8, "n_layer": 2, "n_head": 2})
+    )
+    said = paper(run, analyse(run)).methods
+    article, name = re.match(r"We trained (an?) (\S.*?) model\b", said).groups()
+    assert article == ("an" if family in AN else "a")
+    spelt = re.sub(r"\W", "", name.lower())  # OLMo 2 is olmo2
+    assert spelt == family.replace("_", "").removesuffix("text")
+
+
+@pytest.mark.parametrize(
+    ("family", "words"),
+    [("bloom", "a model of type bloom"), ("neox", "a GPT-NeoX model"), (None, "a model")],
+)
+def test_a_model_whose_config_is_lost_is_called_what_the_recipe_calls_it(tmp_path, family, words):
+    run = write(tmp_path / "run", readings=1, recipe={**RECIPE, "model": {"family": family}})
+    (tmp_path / "run" / "resume" / "config.json").unlink()
+    assert paper(run, analyse(run)).methods.startswith(f"We trained {words} on text")
 
 
 def test_results_are_those_of_the_table(run, written):

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from nucleate.core import Level, Reading, Step
+from nucleate.core import Event, Level, Reading, Step
 from nucleate.store import Manifest, Run, RunWriter
 from nucleate.views.scan_page import render_comparison
 from nucleate.views.scan_scores import score_rows
+from nucleate.views.scan_terminal import event_lines
 
 
 def scanned(path: Path, values: tuple[float, float], **recipe: object) -> Run:
@@ -34,6 +35,25 @@ def differences(first: Run, second: Run) -> dict[str, float | None]:
         assert cell is not None
         out[row.metric] = cell.difference[0] if cell.difference else None
     return out
+
+
+def test_a_reason_is_told_once() -> None:
+    why = "UserError: heads of this architecture are not known"
+    events = [
+        Event(Step(step, 0), "probe failed", f"{probe}: {why}")
+        for step in (1, 2)
+        for probe in ("heads", "roles")
+    ]
+    events += [
+        Event(Step(1, 0), "note", "word 'Box' is unknown"),
+        Event(Step(2, 0), "probe failed", "lens: ValueError: no rows"),
+        Event(Step(3, 0), "damaged", "step3: truncated"),
+    ]
+    assert event_lines(events) == [
+        f"probe failed: heads, roles: {why} (2 checkpoints)",
+        "probe failed: lens: ValueError: no rows",
+        "damaged: step3: truncated",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,9 @@ def test_print_study_table(run_path, analysis):
         assert text.startswith("| level") == markdown
         if not markdown:
             assert max(len(line) for line in text.splitlines()) <= 80
+            stem, _, measure = METRIC.rpartition(".")
+            assert f"{stem} " in text  # no name is broken within a word
+            assert f" .{measure} " in text
 
 
 def test_markdown_cells_cannot_break_the_table(analysis):

@@ -74,7 +74,7 @@ def look(
     layout: Format = "lm-eval",
     as_json: AsJson = False,
 ) -> None:
-    """Read lm-eval tasks and show what they ask, without running code of theirs."""
+    """Read lm-eval tasks and show what they ask. None of their code runs."""
     from nucleate.bridges.lm_eval.tasks import read_tasks
 
     _check(layout)
@@ -103,7 +103,7 @@ def results(
     ] = False,
     layout: Format = "lm-eval",
 ) -> None:
-    """Write what a run measured as lm-eval results, one file for each checkpoint."""
+    """Write what a run measured as lm-eval results. One file for each checkpoint."""
     from nucleate.bridges.lm_eval.results import write_results
 
     _check(layout)

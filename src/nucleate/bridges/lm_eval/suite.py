@@ -39,7 +39,7 @@ def published_sets(
     for name in wanted:
         if name not in known:
             near = get_close_matches(name, known, n=1)
-            fix = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
+            fix = f"did you mean {near[0]!r}?" if near else "docs/suite.md lists them"
             raise UserError(f"no set called {name!r}", fix=fix)
     found: list[ItemSet] = []
     for name in wanted or known:

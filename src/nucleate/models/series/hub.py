@@ -118,5 +118,5 @@ def _unreachable(where: str, error: Exception) -> CheckpointError:
         "cannot be fetched from the hub",
         where=where,
         got=lines[0] if lines else type(error).__name__,
-        fix="or name a folder that holds the checkpoints",
+        fix="check name and network, or name a folder of checkpoints",
     )

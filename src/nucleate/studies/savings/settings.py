@@ -193,6 +193,10 @@ def load_study(path: str | Path) -> Study:
     content = load_yaml(path)
     if not content:
         raise RecipeError("is empty", where=path, expected="seeds, workloads …")
+    from nucleate.train.recipe import Recipe
+
+    if "workloads" not in content and content.keys() & Recipe.model_fields.keys():
+        raise RecipeError("is a recipe, no study", where=path, fix="nucleate train FILE trains it")
     study = validate(Study, content, where=str(path))
     workloads = {
         name: workload.model_copy(update={"recipe": _inline(workload.recipe, path)})
