@@ -25,6 +25,7 @@ from nucleate.models.heads import (
     written_length,
 )
 from nucleate.models.norms import norm_length
+from nucleate.models.open_attention import Weights
 from nucleate.probes.mechanism.behaviours import Behaviour
 from nucleate.probes.mechanism.head_scores import Floats
 from nucleate.probes.mechanism.links import Links, join
@@ -114,6 +115,10 @@ def _where(chosen: torch.Tensor, device: torch.device) -> Where:
     return chosen.to(device)
 
 
+Layout = tuple[tuple[int, int, int, int], int]
+"""How attention weights lie: their shape, and queries of a block."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Batch:
     """Where to look in some rows, rows counted from the first of them."""
@@ -129,17 +134,14 @@ class _Batch:
     places: Where
     asked: Where
     kept: Where
-    _places: dict[torch.Size, torch.Tensor] = field(init=False, default_factory=dict)
+    _places: dict[Layout, torch.Tensor] = field(init=False, default_factory=dict)
 
-    def mass(self, pattern_BHTT: torch.Tensor) -> torch.Tensor:
+    def mass(self, weights: Weights) -> torch.Tensor:
         """Return how much of each query's attention goes to keys that count, shape ``(H, Q)``."""
-        shape = pattern_BHTT.shape[1:]
-        if shape not in self._places:  # the same in all layers
-            heads, queries, keys = shape
-            flat_N = (self.row_N * heads * queries + self.query_N) * keys + self.key_N
-            head_H1 = torch.arange(heads, device=flat_N.device)[:, None] * (queries * keys)
-            self._places[shape] = flat_N + head_H1
-        taken_HN = pattern_BHTT.take(self._places[shape]).float()
+        layout = (weights.shape, weights.block)
+        if layout not in self._places:  # the same in all layers
+            self._places[layout] = weights.places(self.row_N, self.query_N, self.key_N)
+        taken_HN = weights.flat.take(self._places[layout]).float()
         queries = len(self.key_N) - len(self.further)
         mass_HQ = taken_HN[:, :queries]
         return mass_HQ.index_add_(1, self.further, taken_HN[:, queries:])
@@ -187,7 +189,7 @@ def read(
         def use(
             layer: LayerActivations, own: _Batch = own, at: tuple[torch.Tensor, ...] = at
         ) -> None:
-            mass_LHQ[layer.layer][:, own.places] = own.mass(layer.pattern_BHTT)
+            mass_LHQ[layer.layer][:, own.places] = own.mass(layer.weights)
             if len(own.asked_row):
                 direct_LHQ[layer.layer][:, own.asked] = write.of(layer, own.asked, at)
             if len(own.kept_row):
