@@ -74,7 +74,8 @@ class Sought:
             torch.cat([none, *(getattr(x, name).cpu() for x in self.behaviours)])
             for name in ("row_Q", "place_Q")
         )
-        self.kept_N2 = torch.zeros(0, 2, dtype=torch.long) if kept_BT is None else kept_BT.nonzero()
+        self.kept_N = none if kept_BT is None else kept_BT.flatten().nonzero()[:, 0]
+        self._length = 0 if kept_BT is None else kept_BT.shape[1]
         self._batches: dict[tuple[int, int, torch.device], _Batch] = {}
 
     def batch(self, first: int, last: int, device: torch.device) -> _Batch:
@@ -83,8 +84,8 @@ class Sought:
         if key not in self._batches:
             own, places = self.every.of_rows(first, last)
             asked = ((self.row_Q >= first) & (self.row_Q < last)).nonzero()[:, 0]
-            row_N, place_N = self.kept_N2.T
-            kept = ((row_N >= first) & (row_N < last)).nonzero()[:, 0]
+            ends = torch.tensor([first, last]) * self._length
+            kept = slice(*torch.searchsorted(self.kept_N, ends).tolist())
             # The first key of every query comes first, query by query: those are the answer so
             # far, and only what further keys add is left to sum up.
             order = own.item_N.argsort(stable=True)
@@ -97,10 +98,10 @@ class Sought:
             each = (
                 *(own.row_Q[item_N], own.query_Q[item_N], own.key_N[order], further),
                 *(self.row_Q[asked] - first, self.place_Q[asked]),
-                *(row_N[kept] - first, place_N[kept]),
+                self.kept_N[kept] - first * self._length,
             )
-            at = (_where(x, device) for x in (places, asked, kept))
-            self._batches[key] = _Batch(*(x.to(device) for x in each), *at)
+            at = (_where(x, device) for x in (places, asked))
+            self._batches[key] = _Batch(*(x.to(device) for x in each), *at, kept)
         return self._batches[key]
 
 
@@ -129,12 +130,17 @@ class _Batch:
     further: torch.Tensor
     asked_row: torch.Tensor
     asked_place: torch.Tensor
-    kept_row: torch.Tensor
-    kept_place: torch.Tensor
+    kept_N: torch.Tensor
     places: Where
     asked: Where
-    kept: Where
+    kept: slice
     _places: dict[Layout, torch.Tensor] = field(init=False, default_factory=dict)
+
+    def keep(self, state_BTD: torch.Tensor, out_ND: torch.Tensor) -> None:
+        """Copy states at the positions that are to be kept, of these rows, to their place."""
+        if len(self.kept_N):
+            state_XD = state_BTD.flatten(0, 1).to(out_ND)
+            torch.index_select(state_XD, 0, self.kept_N, out=out_ND[self.kept])
 
     def mass(self, weights: Weights) -> torch.Tensor:
         """Return how much of each query's attention goes to keys that count, shape ``(H, Q)``."""
@@ -177,9 +183,9 @@ def read(
     write = _Direct(model, sought.behaviours)
     mass_LHQ = torch.zeros(layers, heads, len(sought.every.row_Q), device=device)
     direct_LHQ = torch.zeros(layers, heads, len(sought.row_Q), device=device)
-    kept = len(sought.kept_N2)
+    kept = len(sought.kept_N)
     width = model.get_input_embeddings().weight.shape[1] if kept else 0
-    streams_LND = torch.zeros(layers + 1, kept, width, device=device)
+    streams_LND = torch.empty(layers + 1, kept, width, device=device)
     step = max(1, batch_tokens // ids_BT.shape[1])
     for first in range(0, len(ids_BT), step):
         last = min(first + step, len(ids_BT))
@@ -192,16 +198,12 @@ def read(
             mass_LHQ[layer.layer][:, own.places] = own.mass(layer.weights)
             if len(own.asked_row):
                 direct_LHQ[layer.layer][:, own.asked] = write.of(layer, own.asked, at)
-            if len(own.kept_row):
-                residual_ND = layer.residual_BTD[own.kept_row, own.kept_place]
-                streams_LND[layer.layer, own.kept] = residual_ND.float()
+            own.keep(layer.residual_BTD, streams_LND[layer.layer])
 
         final = read_layers(model, ids_BT[first:last], use)
         if len(own.asked_row):  # attribution holds the length fixed that the final norm divides by
             direct_LHQ[:, :, own.asked] /= norm_length(final_norm(model), final.residual_BTD[at])
-        if len(own.kept_row):
-            hidden_ND = final.hidden_BTD[own.kept_row, own.kept_place]
-            streams_LND[layers, own.kept] = hidden_ND.float()
+        own.keep(final.hidden_BTD, streams_LND[layers])
     mass, direct = (x.double().cpu().numpy() for x in (mass_LHQ, direct_LHQ))
     return HeadReading(
         mass,
