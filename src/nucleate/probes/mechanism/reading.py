@@ -7,7 +7,7 @@ K width of a head, X all heads side by side (H·K).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from itertools import accumulate
 from typing import Any
 
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from nucleate.models.activations import LayerActivations, read_layers
 from nucleate.models.heads import (
+    all_output_weights,
     attention_parts,
     final_norm,
     head_shape,
-    output_weights,
     unembedding,
     written_length,
 )
@@ -100,8 +100,10 @@ class Sought:
                 *(self.row_Q[asked] - first, self.place_Q[asked]),
                 self.kept_N[kept] - first * self._length,
             )
-            at = (_where(x, device) for x in (places, asked))
-            self._batches[key] = _Batch(*(x.to(device) for x in each), *at, kept)
+            places_at, asked_at = (_where(x, device) for x in (places, asked))
+            self._batches[key] = _Batch(
+                *(x.to(device) for x in each), places=places_at, asked=asked_at, kept=kept
+            )
         return self._batches[key]
 
 
@@ -131,6 +133,7 @@ class _Batch:
     asked_row: torch.Tensor
     asked_place: torch.Tensor
     kept_N: torch.Tensor
+    _: KW_ONLY
     places: Where
     asked: Where
     kept: slice
@@ -223,7 +226,7 @@ class _Direct:
             device = output_DV.device
             self._direction_QD = torch.cat([x.to(device).directions(output_DV) for x in behaviours])
             self._parts = attention_parts(model)
-            self._o_LHKD = [output_weights(model, layer) for layer in range(len(self._parts))]
+            self._o_LHKD = all_output_weights(model)
 
     def of(
         self, layer: LayerActivations, asked: Where, at: tuple[torch.Tensor, ...]
