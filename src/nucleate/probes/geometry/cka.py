@@ -86,7 +86,7 @@ def batched_cka(
     n = samples // batches
     order = np.random.default_rng(seed).permutation(samples)[: n * batches]
     dealt = layers.take(order, 1).reshape(size, batches, n, -1)
-    dealt -= dealt.mean(2, keepdims=True)
+    dealt -= (np.full(n, 1 / n, np.float32) @ dealt)[:, :, None]
     both, rows = _kernels(dealt) if device is None else kernel_products(dealt, device)
     sums = rows.reshape(size, batches, n).sum(-1)
     hsic = both + sums @ sums.T / ((n - 1) * (n - 2)) - 2 / (n - 2) * (rows @ rows.T)

@@ -149,8 +149,10 @@ class _Batch:
         """Return how much of each query's attention goes to keys that count, shape ``(H, Q)``."""
         layout = (weights.shape, weights.block)
         if layout not in self._places:  # the same in all layers
-            self._places[layout] = weights.places(self.row_N, self.query_N, self.key_N)
-        taken_HN = weights.flat.take(self._places[layout]).float()
+            places_HN = weights.places(self.row_N, self.query_N, self.key_N)
+            self._places[layout] = places_HN.flatten()
+        taken_HN = weights.flat.index_select(0, self._places[layout])
+        taken_HN = taken_HN.view(weights.shape[1], -1).float()
         queries = len(self.key_N) - len(self.further)
         mass_HQ = taken_HN[:, :queries]
         return mass_HQ.index_add_(1, self.further, taken_HN[:, queries:])
