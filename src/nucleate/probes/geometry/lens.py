@@ -94,7 +94,7 @@ def lens_of_streams(
         block: Positions whose logits are held at a time.
     """
     norm, head = _final_norm(model), model.get_output_embeddings()
-    with evaluating(torch.nn.ModuleList([norm, head])):  # nothing else of the model is run
+    with evaluating(torch.nn.ModuleList([norm, head]), draws=False):  # nothing else is run
         states_LND = states_LND.to(head.weight)
         kl_LN = _divergences(model, states_LND, norm, block).double().cpu()
     _, own_N, of_B = torch.unique(row_N, return_inverse=True, return_counts=True)

@@ -228,16 +228,15 @@ class _Direct:
             device = output_DV.device
             self._direction_QD = torch.cat([x.to(device).directions(output_DV) for x in behaviours])
             self._parts = attention_parts(model)
-            self._o_LHKD = all_output_weights(model)
+            self._o_LDX = [o_HKD.flatten(0, 1).T for o_HKD in all_output_weights(model)]
 
     def of(
         self, layer: LayerActivations, asked: Where, at: tuple[torch.Tensor, ...]
     ) -> torch.Tensor:
         """Return what every head of a layer adds along the directions, shape ``(H, Q)``."""
         z_QHK = layer.z_BTHK[at]
-        direction_QD = self._direction_QD[asked]
-        through_QHK = torch.einsum("qd,hkd->qhk", direction_QD, self._o_LHKD[layer.layer])
-        added_QH = (z_QHK * through_QHK).sum(-1).float()
+        through_QX = self._direction_QD[asked] @ self._o_LDX[layer.layer]
+        added_QH = through_QX.view_as(z_QHK).mul_(z_QHK).sum(-1).float()
         length_Q = written_length(self._parts[layer.layer], z_QHK)
         return added_QH.T if length_Q is None else added_QH.T / length_Q
 
