@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from nucleate.core import DataError
 from nucleate.probes.geometry.on_device import Device, kernel_products
 
-# Suffixes: N samples, D and E dimensions of either representation, L layers, K batches, B samples of
-# a batch.
+# Suffixes: N samples, D and E dimensions of either representation, L layers, K batches,
+# B samples of a batch.
 
 Array = NDArray[np.float64]
 
