@@ -52,6 +52,10 @@ LATER = 0.0
 """Likelihood ratio that a change needs beside others: around a large change, where the network sees
 several, all but one may be its shape."""
 
+FIRST = -15.0
+"""Likelihood ratio that any change needs: one that smooth trends explain that much better is none.
+On the curves of the benchmark no change that was found lies below."""
+
 PLENTY, RATE = 3.0, 0.5
 """Likelihood ratio, in nats, beyond which p falls, and how fast: the log odds of the network
 level off where a change is obvious, and large families of metrics need smaller p than it gives."""
@@ -205,7 +209,7 @@ def _next_event(search: Search, grid: Grid, look: Look, widest: float) -> Tested
         event = Tested(where, ratio, _bic(ratio, y.size), peak.p)
         if (
             believable(event, search.kept, widest)
-            and (ratio >= LATER or not search.events)
+            and ratio >= (LATER if search.events else FIRST)
             and not beside_excursion(search, event)
         ):
             if not looks_brief(search, grid, look, where):

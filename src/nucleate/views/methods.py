@@ -221,9 +221,10 @@ def _judged(found: Analysis) -> list[str]:
         f"Each of {_count(len(found.assessments), 'curve', 'curves')} over log10({found.axis}) was "
         f"compared with a smooth trend with autocorrelated noise by the detector of nucleate "
         f"{installed()} (source {detector()[:12]}): p is the share of simulated smooth curves on "
-        f"which its network sees as sharp a change, and lower where likelihoods add to it. A change was called sharp where p ≤ {ALPHA:g} and its 10–90 % "
-        f"width is below {MAX_WIDTH:g} decades, with p adjusted over all curves of the run "
-        f"(Benjamini and Yekutieli 2001) to q ≤ {FALSE_DISCOVERY_RATE:g}.",
+        f"which its network sees as sharp a change, and lower where likelihoods add to it. A "
+        f"change was called sharp where p ≤ {ALPHA:g} and its 10–90 % width is below "
+        f"{MAX_WIDTH:g} decades, with p adjusted over all curves of the run (Benjamini and "
+        f"Yekutieli 2001) to q ≤ {FALSE_DISCOVERY_RATE:g}.",
         "It was called a transition candidate only where an accuracy and its continuous margin "
         "changed sharply at one place. Intervals are 95 % profile-likelihood intervals, never "
         "narrower than the readings on either side.",
