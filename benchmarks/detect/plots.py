@@ -50,7 +50,7 @@ def main(seed: int = 31) -> None:
     OUT.write_text(picture(np.array(best_p), found) + "\n", encoding="utf-8")
     print(
         f"{len(best_p)} smooth curves; share with p below",
-        dict(zip(LEVELS, shares(best_p), strict=True)),
+        dict(zip(LEVELS.tolist(), shares(best_p), strict=True)),
     )
     for kind, seen in found.items():
         print(kind, by_band(seen))
@@ -87,8 +87,9 @@ def picture(best_p: np.ndarray, found: dict[str, list[tuple[float, bool]]]) -> s
     parts.append(line([(left + place(v, LEVELS), 270 - place(v, LEVELS) * 0.84) for v in LEVELS],
                       "#999999", dash=True))  # fmt: skip
     dots = [
-        (left + place(level, LEVELS), 270 - place(max(share, LEVELS[0] / 2), LEVELS) * 0.84)
+        (left + place(level, LEVELS), 270 - place(share, LEVELS) * 0.84)
         for level, share in zip(LEVELS, shares(best_p), strict=True)
+        if share >= LEVELS[0]
     ]
     parts += [line(dots, "#0072B2"), *(dot(x, y, "#0072B2") for x, y in dots)]
     parts.append(f'<text x="{left}" y="22" fill="#333">p of the best event, {best_p.size} smooth '
