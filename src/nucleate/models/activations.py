@@ -26,7 +26,7 @@ from nucleate.models.heads import (
     output_weights,
     written_length,
 )
-from nucleate.models.open_attention import open_attention
+from nucleate.models.open_attention import Weights, open_attention
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,21 @@ class LayerActivations:
     Attributes:
         layer: Its number.
         residual_BTD: The residual stream that enters the layer.
-        pattern_BHTT: Attention of every query (third axis) to every key (fourth), rows sum to 1.
+        weights: Attention of every query to every key, those it does not see left out.
         z_BTHK: What each head computed, before the output projection.
+        pattern_BHTT: Attention of every query (third axis) to every key (fourth), rows sum to 1;
+            put together each time it is asked for.
     """
 
     layer: int
     residual_BTD: torch.Tensor
-    pattern_BHTT: torch.Tensor
+    weights: Weights
     z_BTHK: torch.Tensor
+
+    @property
+    def pattern_BHTT(self) -> torch.Tensor:  # noqa: N802 (shape suffix)
+        """See above."""
+        return self.weights.full()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +157,12 @@ def _watch(part: AttentionParts, layer: int, use: Callable[[LayerActivations], o
     def computed(_: Any, args: tuple[Any, ...]) -> None:
         seen.z.append(args[0])
 
-    def complete(_: Any, __: Any, output: tuple[torch.Tensor, torch.Tensor | None]) -> None:
-        pattern_BHTT = output[1]
-        if pattern_BHTT is None:
+    def complete(_: Any, __: Any, output: tuple[torch.Tensor, Weights | None]) -> None:
+        weights = output[1]
+        if weights is None:
             raise NucleateError("attention did not give its weights although it was asked to")
-        z_BTHK = by_head(seen.z.pop(), pattern_BHTT.shape[1])
-        use(LayerActivations(layer, seen.residual.pop(), pattern_BHTT, z_BTHK))
+        z_BTHK = by_head(seen.z.pop(), weights.shape[1])
+        use(LayerActivations(layer, seen.residual.pop(), weights, z_BTHK))
 
     yield part.layer.register_forward_pre_hook(enters, with_kwargs=True)
     yield part.out.register_forward_pre_hook(computed)

@@ -135,8 +135,17 @@ def output_weights(model: Any, layer: int) -> torch.Tensor:
     The scale of a norm behind attention is folded in, and what all is multiplied by; what is
     written is then divided by `written_length`. Where there is neither it is a view.
     """
-    parts = attention_parts(model)[layer]
-    return _as_written(parts, _output(model, parts.out)).detach()
+    return _written(model, attention_parts(model)[layer]).detach()
+
+
+@torch.no_grad()
+def all_output_weights(model: Any) -> list[torch.Tensor]:
+    """Return `output_weights` of every layer, in order."""
+    return [_written(model, parts).detach() for parts in attention_parts(model)]
+
+
+def _written(model: Any, parts: AttentionParts) -> torch.Tensor:
+    return _as_written(parts, _output(model, parts.out))
 
 
 @torch.no_grad()

@@ -249,28 +249,34 @@ def test_other_architectures_and_heads_are_refused_in_one_line():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("groups", [4, 2, 1])
-@pytest.mark.parametrize("kind", ["causal", "seen", "added"])
-def test_open_attention_is_attention(kind, groups, dtype):
-    """Against torch's own, with causal, boolean and additive masks and shared keys."""
+@pytest.mark.parametrize(
+    ("kind", "length"), [("causal", 9), ("causal", 70), ("seen", 9), ("added", 9), ("added", 70)]
+)
+def test_open_attention_is_attention(kind, length, groups, dtype):
+    """Against torch's own: causal (in one block and in three), boolean and additive masks."""
     generator = torch.Generator().manual_seed(0)
     q, k, v = (
-        torch.randn(2, heads, 9, 8, generator=generator, dtype=dtype)
+        torch.randn(2, heads, length, 8, generator=generator, dtype=dtype)
         for heads in (4, groups, groups)
     )
-    sees = torch.ones(9, 9, dtype=torch.bool).tril().expand(2, 1, 9, 9).clone()
+    sees = torch.ones(length, length, dtype=torch.bool).tril().repeat(2, 1, 1, 1)
     if kind != "causal":
         sees[1, :, 5:, 2] = False
     mask = {
         "causal": None,
         "seen": sees,
-        "added": torch.zeros(2, 1, 9, 9, dtype=dtype).masked_fill(~sees, torch.finfo(dtype).min),
+        "added": torch.zeros(sees.shape, dtype=dtype).masked_fill(~sees, torch.finfo(dtype).min),
     }[kind]
-    z_BTHK, weight_BHTT = attend(None, q, k, v, mask, scaling=0.3)
+    z_BTHK, weights = attend(None, q, k, v, mask, scaling=0.3)
+    weight_BHTT = weights.full()
     k, v = (x.repeat_interleave(4 // groups, 1) for x in (k, v))
     expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, sees, scale=0.3)
     tolerance = 1e-6 if dtype is torch.float32 else 2e-2
     torch.testing.assert_close(z_BTHK, expected.transpose(1, 2), atol=tolerance, rtol=tolerance)
     assert (weight_BHTT.masked_select(~sees) == 0).all()
     torch.testing.assert_close(
-        weight_BHTT.float().sum(-1), torch.ones(2, 4, 9), atol=tolerance, rtol=0
+        weight_BHTT.float().sum(-1), torch.ones(2, 4, length), atol=tolerance, rtol=0
     )
+    row_N, query_N, key_N = sees[:, 0].nonzero().T
+    places_HN = weights.places(row_N, query_N, key_N)
+    assert torch.equal(weights.flat.take(places_HN), weight_BHTT[row_N, :, query_N, key_N].T)

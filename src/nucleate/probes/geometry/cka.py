@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from nucleate.core import DataError
 from nucleate.probes.geometry.on_device import Device, kernel_products
 
-# Suffixes: N samples, D and E dimensions of either representation, L layers.
+# Suffixes: N samples, D and E dimensions of either representation, L layers, K batches,
+# B samples of a batch.
 
 Array = NDArray[np.float64]
 
@@ -85,9 +86,11 @@ def batched_cka(
     batches = max(1, round(samples / batch))
     n = samples // batches
     order = np.random.default_rng(seed).permutation(samples)[: n * batches]
-    dealt = layers.take(order, 1).reshape(size, batches, n, -1)
-    dealt -= dealt.mean(2, keepdims=True)
-    both, rows = _kernels(dealt) if device is None else kernel_products(dealt, device)
+    order_KB = order.reshape(batches, n)
+    if device is None:
+        both, rows = _kernels(layers, order_KB)
+    else:
+        both, rows = kernel_products(np.stack([_dealt(x, order_KB) for x in layers]), device)
     sums = rows.reshape(size, batches, n).sum(-1)
     hsic = both + sums @ sums.T / ((n - 1) * (n - 2)) - 2 / (n - 2) * (rows @ rows.T)
     own = np.where(np.diag(hsic) > 0, np.diag(hsic), math.nan)
@@ -96,9 +99,21 @@ def batched_cka(
     return out
 
 
-def _kernels(dealt_LKBD: NDArray[np.float32]) -> tuple[Array, Array]:
-    """Return what `kernel_products` returns."""
-    kernels = dealt_LKBD @ dealt_LKBD.swapaxes(-1, -2)
+def _dealt(x_ND: NDArray[np.float32], order_KB: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return batches of samples, each centred, shape ``(K, B, D)``."""
+    out_KBD = x_ND.take(order_KB, 0)
+    samples = order_KB.shape[1]
+    out_KBD -= (np.full(samples, 1 / samples, np.float32) @ out_KBD)[:, None]
+    return out_KBD
+
+
+def _kernels(layers_LND: NDArray[np.float32], order_KB: NDArray[np.int64]) -> tuple[Array, Array]:
+    """Return what `kernel_products` returns; a layer is read once, while it is at hand."""
+    batches, samples = order_KB.shape
+    kernels = np.empty((len(layers_LND), batches, samples, samples), np.float32)
+    for x_ND, out in zip(layers_LND, kernels, strict=True):
+        dealt_KBD = _dealt(x_ND, order_KB)
+        np.matmul(dealt_KBD, dealt_KBD.swapaxes(-1, -2), out=out)
     own = np.arange(kernels.shape[-1])
     kernels[..., own, own] = 0
     flat = kernels.reshape(len(kernels), -1)

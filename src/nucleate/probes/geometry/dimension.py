@@ -159,13 +159,13 @@ def _nearest(
     They are those of differences, so as exact as the points, which products would not be.
     """
     rows = np.arange(len(asked_B))
-    far_BN = (-2 * looked[asked_B]) @ looked.T
+    far_BN = (-2 * looked.take(asked_B, 0)) @ looked.T
     far_BN += squares_N  # less what is the same for a whole row
     far_BN[rows, asked_B] = np.inf
     near_B2 = np.empty((len(asked_B), 2), dtype=np.int64)
     for place in range(2):
         near_B2[:, place] = far_BN.argmin(1)
         far_BN[rows, near_B2[:, place]] = np.inf
-    away_B2D = points_ND[asked_B][:, None] - points_ND[near_B2]
+    away_B2D = points_ND.take(asked_B, 0)[:, None] - points_ND.take(near_B2, 0)
     exact_B2 = np.einsum("bkd,bkd->bk", away_B2D, away_B2D)
     return np.sort(exact_B2.astype(np.float64), axis=1)

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from nucleate.core import CheckpointError
+from nucleate.models.evaluation import evaluating
 from nucleate.models.output import logits_of
 from nucleate.probes.geometry.streams import residual_streams
-from nucleate.probes.rest import at_rest
 
 # Suffixes: L layers, N positions, D width, V vocabulary.
 
@@ -93,9 +93,9 @@ def lens_of_streams(
         share: See `Lens.depth`.
         block: Positions whose logits are held at a time.
     """
-    norm, weight = _final_norm(model), model.get_output_embeddings().weight
-    with at_rest(model), torch.no_grad():
-        states_LND = states_LND.to(weight)
+    norm, head = _final_norm(model), model.get_output_embeddings()
+    with evaluating(torch.nn.ModuleList([norm, head]), draws=False):  # nothing else is run
+        states_LND = states_LND.to(head.weight)
         kl_LN = _divergences(model, states_LND, norm, block).double().cpu()
     _, own_N, of_B = torch.unique(row_N, return_inverse=True, return_counts=True)
     sums_LB = torch.zeros(len(kl_LN), len(of_B), dtype=torch.double).index_add_(1, own_N, kl_LN)

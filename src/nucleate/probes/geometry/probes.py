@@ -145,7 +145,7 @@ def geometry(view: ModelView, items: GeometryItems) -> Iterable[Reading]:
         return
     for layer, x_ND in enumerate(layers_LND):
         kept_M, count_M = distinct(x_ND)
-        x_MD = x_ND if len(kept_M) == points else x_ND[kept_M]
+        x_MD = x_ND if len(kept_M) == points else x_ND.take(kept_M, 0)
         at = f"geometry.L{layer}"
         found = spectra(x_MD, count_M, clear=items.ranks[1], device=device)
         yield _reading(f"{at}.rankme", exp_entropy(found.singular_R, 1e-7), points, "dimensions")

@@ -49,9 +49,8 @@ class Behaviour:
         if not self.foil_QF.shape[1]:
             return answer_QD - unembedding_DV.mean(1)
         there_QF = (self.foil_QF >= 0).to(unembedding_DV)
-        foil_QD = torch.einsum(
-            "qfd,qf->qd", unembedding_DV.T[self.foil_QF.clamp_min(0)], there_QF
-        ) / there_QF.sum(1, keepdim=True)
+        foil_QFD = unembedding_DV.T[self.foil_QF.clamp_min(0)]
+        foil_QD = (there_QF[:, None] @ foil_QFD)[:, 0] / there_QF.sum(1, keepdim=True)
         return answer_QD - foil_QD
 
     def to(self, device: Any) -> Behaviour:

@@ -7,7 +7,7 @@ K width of a head, X all heads side by side (H·K).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from itertools import accumulate
 from typing import Any
 
@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 
 from nucleate.models.activations import LayerActivations, read_layers
 from nucleate.models.heads import (
+    all_output_weights,
     attention_parts,
     final_norm,
     head_shape,
-    output_weights,
     unembedding,
     written_length,
 )
 from nucleate.models.norms import norm_length
+from nucleate.models.open_attention import Weights
 from nucleate.probes.mechanism.behaviours import Behaviour
 from nucleate.probes.mechanism.head_scores import Floats
 from nucleate.probes.mechanism.links import Links, join
@@ -73,7 +74,8 @@ class Sought:
             torch.cat([none, *(getattr(x, name).cpu() for x in self.behaviours)])
             for name in ("row_Q", "place_Q")
         )
-        self.kept_N2 = torch.zeros(0, 2, dtype=torch.long) if kept_BT is None else kept_BT.nonzero()
+        self.kept_N = none if kept_BT is None else kept_BT.flatten().nonzero()[:, 0]
+        self._length = 0 if kept_BT is None else kept_BT.shape[1]
         self._batches: dict[tuple[int, int, torch.device], _Batch] = {}
 
     def batch(self, first: int, last: int, device: torch.device) -> _Batch:
@@ -82,8 +84,8 @@ class Sought:
         if key not in self._batches:
             own, places = self.every.of_rows(first, last)
             asked = ((self.row_Q >= first) & (self.row_Q < last)).nonzero()[:, 0]
-            row_N, place_N = self.kept_N2.T
-            kept = ((row_N >= first) & (row_N < last)).nonzero()[:, 0]
+            ends = torch.tensor([first, last]) * self._length
+            kept = slice(*torch.searchsorted(self.kept_N, ends).tolist())
             # The first key of every query comes first, query by query: those are the answer so
             # far, and only what further keys add is left to sum up.
             order = own.item_N.argsort(stable=True)
@@ -96,10 +98,12 @@ class Sought:
             each = (
                 *(own.row_Q[item_N], own.query_Q[item_N], own.key_N[order], further),
                 *(self.row_Q[asked] - first, self.place_Q[asked]),
-                *(row_N[kept] - first, place_N[kept]),
+                self.kept_N[kept] - first * self._length,
             )
-            at = (_where(x, device) for x in (places, asked, kept))
-            self._batches[key] = _Batch(*(x.to(device) for x in each), *at)
+            places_at, asked_at = (_where(x, device) for x in (places, asked))
+            self._batches[key] = _Batch(
+                *(x.to(device) for x in each), places=places_at, asked=asked_at, kept=kept
+            )
         return self._batches[key]
 
 
@@ -114,6 +118,10 @@ def _where(chosen: torch.Tensor, device: torch.device) -> Where:
     return chosen.to(device)
 
 
+Layout = tuple[tuple[int, int, int, int], int]
+"""How attention weights lie: their shape, and queries of a block."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Batch:
     """Where to look in some rows, rows counted from the first of them."""
@@ -124,22 +132,27 @@ class _Batch:
     further: torch.Tensor
     asked_row: torch.Tensor
     asked_place: torch.Tensor
-    kept_row: torch.Tensor
-    kept_place: torch.Tensor
+    kept_N: torch.Tensor
+    _: KW_ONLY
     places: Where
     asked: Where
-    kept: Where
-    _places: dict[torch.Size, torch.Tensor] = field(init=False, default_factory=dict)
+    kept: slice
+    _places: dict[Layout, torch.Tensor] = field(init=False, default_factory=dict)
 
-    def mass(self, pattern_BHTT: torch.Tensor) -> torch.Tensor:
+    def keep(self, state_BTD: torch.Tensor, out_ND: torch.Tensor) -> None:
+        """Copy states at the positions that are to be kept, of these rows, to their place."""
+        if len(self.kept_N):
+            state_XD = state_BTD.flatten(0, 1).to(out_ND)
+            torch.index_select(state_XD, 0, self.kept_N, out=out_ND[self.kept])
+
+    def mass(self, weights: Weights) -> torch.Tensor:
         """Return how much of each query's attention goes to keys that count, shape ``(H, Q)``."""
-        shape = pattern_BHTT.shape[1:]
-        if shape not in self._places:  # the same in all layers
-            heads, queries, keys = shape
-            flat_N = (self.row_N * heads * queries + self.query_N) * keys + self.key_N
-            head_H1 = torch.arange(heads, device=flat_N.device)[:, None] * (queries * keys)
-            self._places[shape] = flat_N + head_H1
-        taken_HN = pattern_BHTT.take(self._places[shape]).float()
+        layout = (weights.shape, weights.block)
+        if layout not in self._places:  # the same in all layers
+            places_HN = weights.places(self.row_N, self.query_N, self.key_N)
+            self._places[layout] = places_HN.flatten()
+        taken_HN = weights.flat.index_select(0, self._places[layout])
+        taken_HN = taken_HN.view(weights.shape[1], -1).float()
         queries = len(self.key_N) - len(self.further)
         mass_HQ = taken_HN[:, :queries]
         return mass_HQ.index_add_(1, self.further, taken_HN[:, queries:])
@@ -175,9 +188,9 @@ def read(
     write = _Direct(model, sought.behaviours)
     mass_LHQ = torch.zeros(layers, heads, len(sought.every.row_Q), device=device)
     direct_LHQ = torch.zeros(layers, heads, len(sought.row_Q), device=device)
-    kept = len(sought.kept_N2)
+    kept = len(sought.kept_N)
     width = model.get_input_embeddings().weight.shape[1] if kept else 0
-    streams_LND = torch.zeros(layers + 1, kept, width, device=device)
+    streams_LND = torch.empty(layers + 1, kept, width, device=device)
     step = max(1, batch_tokens // ids_BT.shape[1])
     for first in range(0, len(ids_BT), step):
         last = min(first + step, len(ids_BT))
@@ -187,19 +200,15 @@ def read(
         def use(
             layer: LayerActivations, own: _Batch = own, at: tuple[torch.Tensor, ...] = at
         ) -> None:
-            mass_LHQ[layer.layer][:, own.places] = own.mass(layer.pattern_BHTT)
+            mass_LHQ[layer.layer][:, own.places] = own.mass(layer.weights)
             if len(own.asked_row):
                 direct_LHQ[layer.layer][:, own.asked] = write.of(layer, own.asked, at)
-            if len(own.kept_row):
-                residual_ND = layer.residual_BTD[own.kept_row, own.kept_place]
-                streams_LND[layer.layer, own.kept] = residual_ND.float()
+            own.keep(layer.residual_BTD, streams_LND[layer.layer])
 
         final = read_layers(model, ids_BT[first:last], use)
         if len(own.asked_row):  # attribution holds the length fixed that the final norm divides by
             direct_LHQ[:, :, own.asked] /= norm_length(final_norm(model), final.residual_BTD[at])
-        if len(own.kept_row):
-            hidden_ND = final.hidden_BTD[own.kept_row, own.kept_place]
-            streams_LND[layers, own.kept] = hidden_ND.float()
+        own.keep(final.hidden_BTD, streams_LND[layers])
     mass, direct = (x.double().cpu().numpy() for x in (mass_LHQ, direct_LHQ))
     return HeadReading(
         mass,
@@ -219,16 +228,15 @@ class _Direct:
             device = output_DV.device
             self._direction_QD = torch.cat([x.to(device).directions(output_DV) for x in behaviours])
             self._parts = attention_parts(model)
-            self._o_LHKD = [output_weights(model, layer) for layer in range(len(self._parts))]
+            self._o_LDX = [o_HKD.flatten(0, 1).T for o_HKD in all_output_weights(model)]
 
     def of(
         self, layer: LayerActivations, asked: Where, at: tuple[torch.Tensor, ...]
     ) -> torch.Tensor:
         """Return what every head of a layer adds along the directions, shape ``(H, Q)``."""
         z_QHK = layer.z_BTHK[at]
-        direction_QD = self._direction_QD[asked]
-        through_QHK = torch.einsum("qd,hkd->qhk", direction_QD, self._o_LHKD[layer.layer])
-        added_QH = (z_QHK * through_QHK).sum(-1).float()
+        through_QX = self._direction_QD[asked] @ self._o_LDX[layer.layer]
+        added_QH = through_QX.view_as(z_QHK).mul_(z_QHK).sum(-1).float()
         length_Q = written_length(self._parts[layer.layer], z_QHK)
         return added_QH.T if length_Q is None else added_QH.T / length_Q
 

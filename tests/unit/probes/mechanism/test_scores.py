@@ -6,11 +6,12 @@ import torch
 
 from nucleate.core import DataError, Level
 from nucleate.models.activations import activations
+from nucleate.probes.geometry import residual_streams
 from nucleate.probes.mechanism import links as pattern
 from nucleate.probes.mechanism.head_scores import HeadScores, clustered_se, head_means
 from nucleate.probes.mechanism.items import plain_links, repeated_rows
 from nucleate.probes.mechanism.links import make_links
-from nucleate.probes.mechanism.reading import read_heads
+from nucleate.probes.mechanism.reading import Sought, read, read_heads
 from nucleate.probes.mechanism.scores import attention_scores
 from nucleate.probes.readings import standard_error
 from tests.unit.probes.mechanism.constructed import (
@@ -99,6 +100,26 @@ def test_scores_are_sums_over_the_pattern_written_out(family):
         mass = np.einsum("lbhqk,bqk->lhbq", pattern_LBHTT, mask)[:, :, asked]
         np.testing.assert_allclose(whole[name].mean(-1), mass.mean(-1), atol=1e-6)
         np.testing.assert_allclose(parts[name], whole[name], atol=2e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_rows_of_several_blocks_and_batches_give_attention_and_streams(dtype):
+    model, ids_BT = small("llama").to(dtype), rows(5, 70)
+    kept_BT = torch.rand(5, 70, generator=torch.Generator().manual_seed(0)) < 0.3
+    kept_BT[2] = False  # a batch of which nothing is kept
+    links = list(plain_links(ids_BT.tolist(), range(5), ["previous_token"]))
+    found = read(model, ids_BT, Sought(links, kept_BT=kept_BT), batch_tokens=70)
+    pattern_LBHTT = activations(model, ids_BT).pattern_LBHTT
+    previous_LBHQ = pattern_LBHTT.diagonal(-1, 3, 4).float().numpy()
+    mass_LHBQ = np.swapaxes(previous_LBHQ, 1, 2)
+    tolerance = 1e-5 if dtype is torch.float32 else 5e-2
+    np.testing.assert_allclose(
+        found.mass["previous_token"].reshape(mass_LHBQ.shape), mass_LHBQ, atol=tolerance
+    )
+    streams_LND = residual_streams(model, ids_BT, kept_BT)
+    np.testing.assert_allclose(
+        found.streams_LND, streams_LND, atol=tolerance * abs(streams_LND).max()
+    )
 
 
 def test_patterns_name_the_keys_that_their_definitions_name():
