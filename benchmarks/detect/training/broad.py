@@ -25,11 +25,9 @@ from benchmarks.detect.parts import (
 )
 from benchmarks.detect.training.broad_changes import draw_kink, draw_step
 from benchmarks.detect.training.broad_trends import draw_trend, unit
+from benchmarks.detect.training.varied import draw_changes
 
 Rng = np.random.Generator
-
-APART = 0.6
-"""Two steps are at least this far apart, in decades."""
 
 
 def draw(rng: Rng, what: str, grid: Grid, least_snr: float, tries: int = 100) -> Curve:
@@ -61,7 +59,7 @@ def _draw(rng: Rng, what: str, grid: Grid, least_snr: float) -> Curve:
         size = rng.choice((-1.0, 1.0)) * 10.0 ** rng.uniform(-1.7, -0.6)
         extra = -size * np.abs(fall) ** power
     trend = draw_trend(rng, u)
-    truths, shapes = _changes(rng, what, grid)
+    truths, shapes = draw_changes(rng, what, grid, _one, (-1.4, 0.4))
     level = trend + sum(shapes) + extra
     if rng.random() < 0.2:
         return _counted(rng, what, grid, level, truths, shapes, lr, least_snr, beside)
@@ -81,18 +79,8 @@ def _draw(rng: Rng, what: str, grid: Grid, least_snr: float) -> Curve:
     return Curve(what, grid.steps, values, stderr=told, lr=lr, changes=tuple(truths))
 
 
-def _changes(rng: Rng, what: str, grid: Grid) -> tuple[list[Truth], list[np.ndarray]]:
-    truths: list[Truth] = []
-    shapes: list[np.ndarray] = []
-    for _ in range({"two steps": 2}.get(what, int(what in CHANGES))):
-        kind = {"two steps": "step"}.get(what, what)
-        place, width, shape = (draw_kink if kind == "kink" else draw_step)(rng, grid, kind)
-        if any(abs(np.log10(other.at) - place) < APART for other in truths):
-            raise DoesNotFitError("two changes in one place")
-        amplitude = float(rng.choice((-1.0, 1.0)) * 10.0 ** rng.uniform(-1.4, 0.4))
-        truths.append(Truth(kind, 10.0**place, width, amplitude))
-        shapes.append(amplitude * shape)
-    return truths, shapes
+def _one(rng: Rng, grid: Grid, kind: str) -> tuple[float, float, np.ndarray]:
+    return (draw_kink if kind == "kink" else draw_step)(rng, grid, kind)
 
 
 def _insist(grid: Grid, shapes: list[np.ndarray], deviation: np.ndarray, least: float) -> None:

@@ -8,9 +8,11 @@ one side or come in two stages. No trend and no form of change is that of
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from benchmarks.detect.curves import Curve
+from benchmarks.detect.curves import APART, CHANGES, Curve
 from benchmarks.detect.grids import Grid
 from benchmarks.detect.noise import ar1, signal_to_noise
 from benchmarks.detect.parts import DoesNotFitError, Truth, draw_change, draw_place, draw_spikes
@@ -18,8 +20,7 @@ from benchmarks.detect.smooth import draw_smooth
 
 Rng = np.random.Generator
 
-APART = 0.6
-"""Two steps are at least this far apart, in decades."""
+DrawOne = Callable[[Rng, Grid, str], tuple[float, float, np.ndarray]]
 
 
 def draw(rng: Rng, what: str, grid: Grid, least_snr: float, tries: int = 100) -> Curve:
@@ -31,7 +32,7 @@ def draw(rng: Rng, what: str, grid: Grid, least_snr: float, tries: int = 100) ->
     for _ in range(tries):
         mean = _unit(_trend(rng, grid.x - grid.x[0]))
         try:
-            truths, shapes = _changes(rng, what, grid)
+            truths, shapes = draw_changes(rng, what, grid, _one, (-1.3, 0.2))
         except DoesNotFitError:
             continue
         level = mean + sum(shapes)
@@ -111,20 +112,36 @@ def _noise(rng: Rng, grid: Grid, level: np.ndarray) -> tuple[np.ndarray, np.ndar
     return size, unit
 
 
-def _changes(rng: Rng, what: str, grid: Grid) -> tuple[list[Truth], list[np.ndarray]]:
+def draw_changes(
+    rng: Rng, what: str, grid: Grid, one: DrawOne, sizes: tuple[float, float]
+) -> tuple[list[Truth], list[np.ndarray]]:
+    """Draw the changes of a curve of sort `what`, none for one that has none, and their shapes.
+
+    Args:
+        rng: Source of randomness.
+        what: Sort of curve; two steps are changes of kind ``step``.
+        grid: Where readings are taken.
+        one: Draws a change of a kind and of unit size: place, width, values.
+        sizes: log10 of the least and the largest amplitude.
+
+    Raises:
+        DoesNotFitError: Two changes came to lie in one place.
+    """
     truths: list[Truth] = []
     shapes: list[np.ndarray] = []
-    for _ in range({"step": 1, "kink": 1, "two steps": 2}.get(what, 0)):
-        kind = "kink" if what == "kink" else "step"
-        place, width, shape = (
-            draw_change(rng, grid, kind) if kind == "kink" else draw_step(rng, grid)
-        )
+    for _ in range({"two steps": 2}.get(what, int(what in CHANGES))):
+        kind = {"two steps": "step"}.get(what, what)
+        place, width, shape = one(rng, grid, kind)
         if any(abs(np.log10(other.at) - place) < APART for other in truths):
             raise DoesNotFitError("two changes in one place")
-        amplitude = float(rng.choice((-1.0, 1.0)) * 10.0 ** rng.uniform(-1.3, 0.2))
+        amplitude = float(rng.choice((-1.0, 1.0)) * 10.0 ** rng.uniform(*sizes))
         truths.append(Truth(kind, 10.0**place, width, amplitude))
         shapes.append(amplitude * shape)
     return truths, shapes
+
+
+def _one(rng: Rng, grid: Grid, kind: str) -> tuple[float, float, np.ndarray]:
+    return draw_change(rng, grid, kind) if kind == "kink" else draw_step(rng, grid)
 
 
 def draw_step(rng: Rng, grid: Grid) -> tuple[float, float, np.ndarray]:
