@@ -41,6 +41,7 @@ bench: $(VENV)/.bench ## Measure speed beside peers, in one run, as ratios
 
 bench-detect: $(VENV)/.bench ## Measure how often the detector is right, beside its peers (15 minutes)
 	$(VENV)/bin/python -m benchmarks.detect --cells
+	$(VENV)/bin/python -m benchmarks.detect.abroad --generator elsewhere --seed 1 --grids 48
 	$(VENV)/bin/python -m benchmarks.detect.annotated
 	$(if $(wildcard benchmarks/detect/online.py),$(VENV)/bin/python -m benchmarks.detect.online)
 
