@@ -10,6 +10,7 @@ import torch
 from torch.nn.functional import conv1d, layer_norm, linear
 
 from nucleate.detect import aside, events, gates
+from nucleate.detect.cache import GridCache
 from nucleate.detect.events import PLENTY, RATE, joint_p
 from nucleate.detect.network.judge import KINK_SHARE, SIZES, Peak, judge, p_values
 from nucleate.detect.network.network import DILATIONS, GLOBAL, PLACES, features, load_network
@@ -149,8 +150,8 @@ def test_plenty_of_likelihood_makes_p_smaller_and_its_lack_never_larger(ratio, p
     ("width", "amplitude", "at", "p", "expected"),
     [
         (0.2, 1.0, 5.5, 0.009, True),
-        (0.4, 1.0, 5.5, 0.009, False),  # may be wider than the limit
-        (0.4, 1.0, 5.5, 0.0019, True),
+        (0.4, 1.0, 5.5, 0.0041, False),  # may be wider than the limit
+        (0.4, 1.0, 5.5, 0.0039, True),
         (0.2, 0.14, 5.5, 0.0009, False),  # less than 1.5 times the noise of a reading
         (0.2, 1.0, 4.25, 0.0009, False),  # two readings before it
         (0.2, 1.0, 6.85, 0.0009, False),  # two after it
@@ -186,3 +187,85 @@ def test_what_an_excursion_hid_is_claimed_again_if_it_is_still_seen(monkeypatch)
     events._claim_hidden(search, 0.01)
     assert search.claims == [Peak(5.1, False, 6.0, 4e-3)]  # the larger p of both looks
     assert search.hidden == []
+
+
+def _away(at, *, restart=False, size=1.0):
+    return aside.Away(at, at + 0.1, at - 0.1, size, restart, 20.0, 1e-6)
+
+
+def _event(at, *, kink=False, size=1.0):
+    return gates.Tested(SimpleNamespace(at=at, kink=kink, amplitude=size), 5.0, 5.0, 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("event", "away", "sees", "expected"),
+    [
+        (_event(5.0), [], 1.0, False),
+        (_event(5.0), [_away(5.2)], 1.0, False),  # a step beside a spike
+        (_event(5.0, size=0.2), [_away(5.2, restart=True)], 1.0, True),
+        (_event(5.0, size=0.3), [_away(5.2, restart=True)], 1.0, False),
+        (_event(5.0, kink=True), [_away(5.2)], 0.0019, False),
+        (_event(5.0, kink=True), [_away(5.2)], 0.0021, True),
+        (_event(5.0, kink=True), [_away(5.2, restart=True)], 1e-5, True),
+        (_event(5.0, kink=True), [_away(5.6)], 1.0, False),  # too far away to matter
+    ],
+)
+def test_a_kink_beside_a_spike_must_be_seen_without_it(monkeypatch, event, away, sees, expected):
+    monkeypatch.setattr(aside, "judge", lambda curves: [(Peak(5.1, False, 3.0, sees),)])
+    search = aside.Search(kept=SimpleNamespace(), claims=[], away=away)
+    assert aside.beside_excursion(search, event) is expected
+
+
+def test_a_kink_seen_elsewhere_does_not_count(monkeypatch):
+    monkeypatch.setattr(aside, "judge", lambda curves: [(Peak(5.2, True, 3.0, 1e-5),)])
+    search = aside.Search(kept=SimpleNamespace(), claims=[], away=[_away(5.2)])
+    assert aside.beside_excursion(search, _event(5.0, kink=True))
+
+
+@pytest.mark.parametrize(
+    ("ratio", "beside_another", "taken"),
+    [(-14.9, False, True), (-15.1, False, False), (0.1, True, True), (-0.1, True, False)],
+)
+def test_what_smooth_trends_explain_far_better_is_no_change(
+    monkeypatch, ratio, beside_another, taken
+):
+    where = SimpleNamespace(at=5.0, kink=False, amplitude=1.0, shape=lambda x: 0.0 * x)
+    where.moved = lambda origin: where
+    for name, result in (
+        ("locate", where),
+        ("_ratio", ratio),
+        ("believable", True),
+        ("looks_brief", False),
+    ):
+        monkeypatch.setattr(events, name, lambda *_, result=result, **__: result)
+    search = aside.Search(
+        kept=SimpleNamespace(x=np.arange(8.0), y=np.zeros(8)),
+        claims=[Peak(5.0, False, 3.0, 1e-3)],
+        events=[_event(2.0)] if beside_another else [],
+    )
+    for other in search.events:
+        other.where.shape = where.shape
+    grid = SimpleNamespace(best_event=lambda *_, **__: (0, 0.0))
+    found = events._next_event(search, grid, SimpleNamespace(fit=None), 0.4)
+    assert (found is not None) is taken
+
+
+def test_a_curve_with_excursions_is_judged_once_more_when_nothing_else_is_found(monkeypatch, rng):
+    series = clean(np.logspace(4, 7, 40), rng.standard_normal(40))
+    seen = [Peak(5.0, False, 3.0, 0.004), Peak(6.0, False, 2.0, 0.006)]
+    monkeypatch.setattr(events, "judge", lambda curves: [tuple(seen)])
+    claims = []
+
+    def take(search, *_):
+        claims.append(list(search.claims))
+        search.claims.clear()
+        if len(claims) == 1:
+            search.away.append(_away(5.5))
+        return len(claims) == 1
+
+    monkeypatch.setattr(events, "_take_one", take)
+    cache = GridCache(0.4, 0, 1)
+    look = events._look(cache.grid(series), series.y[:, None])
+    events._search(series, cache, 0.01, look, ())
+    # Nothing, an excursion, nothing; then what has twice its p within .01; and an end.
+    assert claims == [[], [], [Peak(5.0, False, 3.0, 0.008)]]
