@@ -17,6 +17,7 @@ from nucleate.cli_cost import cost
 from nucleate.cli_detect import detect
 from nucleate.cli_figure import figure
 from nucleate.cli_folder import doctor, export, import_
+from nucleate.cli_look import AsJson, report, show, show_run, table
 from nucleate.cli_replay import replay
 from nucleate.cli_scan import Interrupted, scan
 from nucleate.cli_study import compare, study
@@ -84,6 +85,7 @@ def demo(
     out: Out = None,
     tokens: Tokens = None,
     optimizer: Optimizer = None,
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Train a small model on the story world and watch it crystallise. Under five minutes."""
@@ -95,11 +97,18 @@ def demo(
         recipe = _with_optimizer(demo_recipe(seed=each, tokens=tokens), optimizer)
         wish = root if seeds == 1 else root / f"seed{each}"
         folder = wish if out else _free_folder(wish)
-        if seeds > 1 and not quiet:
+        if seeds > 1 and not (quiet or as_json):
             typer.echo(f"seed {each} → {folder}")
-        folders.append(_train(recipe, folder, quiet=quiet))
+        folders.append(_train(recipe, folder, quiet=quiet or as_json))
     if seeds == 1:
-        _finish(folders[0])
+        _finish(folders[0], as_json=as_json)
+        return
+    if as_json:
+        from nucleate.core.printed import print_json
+        from nucleate.store import Run
+        from nucleate.views.table_data import seeds_data
+
+        print_json("table", seeds_data([Run.open(folder) for folder in folders]))
         return
     from nucleate.views.studytable import print_study_table
 
@@ -129,6 +138,7 @@ def train(
     resume: Annotated[
         Path | None, typer.Option("--resume", help="Go on with this run folder.")
     ] = None,
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Train a recipe, or a small model on texts of your own. The observer is on."""
@@ -149,41 +159,19 @@ def train(
 
         stored = dict(Run.open(resume).manifest.recipe)
         own = validate(Recipe, stored, where=str(resume / "run.json"))
-        _finish(_train(own, resume, quiet=quiet, resume=True))
+        folder = _train(own, resume, quiet=quiet or as_json, resume=True)
+        _finish(folder, as_json=as_json)
         return
     changes: dict[str, Any] = {
         key: value for key, value in (("tokens", tokens), ("seed", seed)) if value is not None
     }
     chosen = _with_optimizer(_recipe(recipe, text or [], field or "text", changes), optimizer)
-    _finish(_train(chosen, out or _free_folder(Path("runs") / chosen.name), quiet=quiet))
+    folder = out or _free_folder(Path("runs") / chosen.name)
+    _finish(_train(chosen, folder, quiet=quiet or as_json), as_json=as_json)
 
 
-@app.command()
-def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    out: Annotated[Path | None, typer.Option("--out", help="HTML file to write.")] = None,
-) -> None:
-    """Write one self-contained HTML page about a run."""
-    from nucleate.views.report import write_report
-    from nucleate.views.waiting import waiting
-
-    with waiting(f"analysing {run}"):
-        page = write_report(run, out)
-    typer.echo(page)
-
-
-@app.command()
-def show(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]) -> None:
-    """Print what a run shows: transitions, phases, what is not sharp."""
-    from nucleate.store import Run
-    from nucleate.views.scan_scores import is_scan
-    from nucleate.views.scan_terminal import scan_summary
-    from nucleate.views.terminal import summary
-
-    opened = Run.open(run)
-    (scan_summary if is_scan(opened) else summary)(opened)
-
-
+app.command()(report)
+app.command()(show)
 app.command()(detect)
 app.command()(scan)
 app.command()(study)
@@ -196,41 +184,7 @@ app.command()(export)
 app.command("import")(import_)
 app.command()(figure)
 app.command()(ui)
-
-
-@app.command()
-def table(
-    runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN…", help="Run folders of several seeds or models.")
-    ],
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--metric",
-            metavar="PATTERN",
-            help="Show these metrics: 'state.*', refrain.all.accuracy …",
-        ),
-    ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
-    page: Annotated[
-        Path | None, typer.Option("--report", help="With scanned models: HTML page to write too.")
-    ] = None,
-) -> None:
-    """Compare several seeds, or several scanned models. Of seeds: when every level changed."""
-    from nucleate.store import Run
-    from nucleate.views.scan_scores import is_scan
-
-    opened = [Run.open(run) for run in runs]
-    if all(is_scan(run) for run in opened) and not markdown:
-        from nucleate.views.scan_page import write_comparison
-        from nucleate.views.scan_terminal import compare_scans
-
-        written = write_comparison(opened, page, metric or []) if page else None
-        compare_scans(opened, patterns=metric or [], report=written)
-        return
-    from nucleate.views.studytable import print_study_table
-
-    print_study_table(runs, patterns=metric or [], markdown=markdown)
+app.command()(table)
 
 
 def _recipe(path: Path | None, text: list[str], field: str, changes: dict[str, Any]) -> Recipe:
@@ -270,13 +224,12 @@ def _train(recipe: Recipe, folder: Path, *, quiet: bool, resume: bool = False) -
             raise Interrupted(f"nucleate train --resume {folder}") from None
 
 
-def _finish(folder: Path) -> None:
+def _finish(folder: Path, *, as_json: bool) -> None:
     from nucleate.store import Run
     from nucleate.views.report import write_report
-    from nucleate.views.terminal import summary
 
     page = write_report(folder)
-    summary(Run.open(folder), report=page)
+    show_run(Run.open(folder), as_json=as_json, report=page)
 
 
 def _free_folder(wish: Path) -> Path:

@@ -55,9 +55,9 @@ def causal(
     except KeyboardInterrupt:
         raise Interrupted(shlex.join(["nucleate", *sys.argv[1:]])) from None
     if as_json:
-        import json
+        from nucleate.core.printed import print_json
 
-        typer.echo(json.dumps(found, ensure_ascii=False, allow_nan=False))
+        print_json("causal", found)
         return
     from nucleate.views.causal import print_causal
 

@@ -76,9 +76,9 @@ def cost(
 
         written = write_cost(data, page)
     if as_json:
-        import json
+        from nucleate.core.printed import print_json
 
-        typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        print_json("cost", data)
         return
     from nucleate.views.cost.terminal import print_cost
 

@@ -25,9 +25,9 @@ def doctor(
     done = put_back(run) if mend else []
     found = examine(run)
     if as_json:
-        import json
+        from nucleate.core.printed import print_json
 
-        typer.echo(json.dumps(as_data(found, done), ensure_ascii=False, allow_nan=False))
+        print_json("doctor", as_data(found, done))
     else:
         print_examination(found, done)
     if not found.whole:

@@ -24,9 +24,9 @@ def replay(
     opened = Run.open(run)
     result = _data(opened, derive(opened))
     if as_json:
-        import json
+        from nucleate.core.printed import print_json
 
-        typer.echo(json.dumps(result, ensure_ascii=False, allow_nan=False))
+        print_json("replay", result)
     else:
         from nucleate.views.decisions import print_replay
 

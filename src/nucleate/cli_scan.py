@@ -110,12 +110,14 @@ def scan(
         except KeyboardInterrupt:
             again = shlex.join(["nucleate", *sys.argv[1:]])
             raise Interrupted(again) from None
-    if as_json:
-        from nucleate.views.scan_data import print_json
-
-        print_json(folder)
-        return
     from nucleate.store import Run
+
+    if as_json:
+        from nucleate.core.printed import print_json
+        from nucleate.views.scan_data import scan_data
+
+        print_json("scan", scan_data(Run.open(folder)))
+        return
     from nucleate.views.report import write_report
     from nucleate.views.scan_terminal import scan_summary
 

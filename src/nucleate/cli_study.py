@@ -85,9 +85,9 @@ def _show(result: dict[str, Any], folder: Path, as_json: bool) -> None:
     name = "study.html" if result["frozen"] else "preview.html"
     page = write_page(result, folder / name)
     if as_json:
-        import json
+        from nucleate.core.printed import print_json
 
-        typer.echo(json.dumps(result, ensure_ascii=False, allow_nan=False))
+        print_json("study", result)
         return
     savings_summary(result, page=str(page))
 
@@ -114,9 +114,9 @@ def compare(
 
     found = compared(runs, treated or [], metrics=metric or [], quality=quality)
     if as_json:
-        import json
+        from nucleate.core.printed import print_json
 
-        typer.echo(json.dumps(found, ensure_ascii=False, allow_nan=False))
+        print_json("compare", found)
         return
     from nucleate.views.savings.compared import print_comparison
 

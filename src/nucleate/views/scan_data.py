@@ -19,21 +19,15 @@ What is unknown is null. Per-item scores stay in the run folder.
 
 from __future__ import annotations
 
-import json
-import math
-from pathlib import Path
 from typing import Any
 
 from nucleate.store import Run
 
-SCHEMA = "nucleate.scan/1"
-
 
 def scan_data(run: Run) -> dict[str, Any]:
-    """Return what a scan found, as JSON types."""
+    """Return what a scan found, see the schema above."""
     recipe = run.manifest.recipe
     return {
-        "schema": SCHEMA,
         "run": str(run.path),
         "name": run.manifest.name,
         "status": str(run.status),
@@ -48,10 +42,10 @@ def scan_data(run: Run) -> dict[str, Any]:
                 "unit": reading.unit,
                 "step": step.step,
                 "tokens": step.tokens,
-                "value": _known(reading.value),
-                "se": _known(reading.se),
+                "value": reading.value,
+                "se": reading.se,
                 "n": reading.n,
-                "chance": _known(reading.chance),
+                "chance": reading.chance,
             }
             for step, reading in run.readings()
         ],
@@ -60,12 +54,3 @@ def scan_data(run: Run) -> dict[str, Any]:
             for event in run.events()
         ],
     }
-
-
-def print_json(folder: Path) -> None:
-    """Print what a scan found as JSON."""
-    print(json.dumps(scan_data(Run.open(folder)), ensure_ascii=False, allow_nan=False))
-
-
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from nucleate.core import Event
     from nucleate.store import Run
+    from nucleate.views.analysis import Analysis
 
 FAILED = "probe failed"
 """Kind of the events whose text begins with the name of a probe."""
@@ -26,12 +27,17 @@ DAMAGE = ("note", "resumed")
 
 
 def scan_summary(
-    run: Run, console: Console | None = None, *, report: str | Path | None = None
+    run: Run,
+    analysis: Analysis | None = None,
+    console: Console | None = None,
+    *,
+    report: str | Path | None = None,
 ) -> None:
     """Print what a scan shows: the changes of a series, or the scores of a single checkpoint.
 
     Args:
         run: The run folder.
+        analysis: Its analysis, if that is at hand.
         console: Where to print; standard output by default.
         report: Path of the report, named in the last line.
     """
@@ -43,7 +49,7 @@ def scan_summary(
     places = {cell.step for row in rows for cell in row.cells if cell}
     several = any(len(curve.steps) > 1 for curve in run.curves().values())
     if several:
-        summary(run, out)
+        summary(analysis or run, out)
         rows = [row for row in rows if row.primary]
     else:
         out.print()

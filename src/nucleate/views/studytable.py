@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from nucleate.store import Run
     from nucleate.views.analysis import Analysis
 
 WIDE = 100
@@ -87,21 +88,33 @@ def print_study_table(
     from rich.console import Console
 
     from nucleate.store import Run
-    from nucleate.views.analysis import analyse
 
-    found = []
-    with waiting("analysing runs") as say:
-        for place, run in enumerate(runs, 1):
-            say(f"analysing {run} ({place} of {len(runs)})")
-            found.append(analyse(Run.open(run)))
-    rows = study_rows(found, only_primary=not patterns)
-    if patterns:
-        rows = [row for row in rows if any(fnmatch(row.metric, each) for each in patterns)]
+    rows = chosen_rows([Run.open(run) for run in runs], patterns)
     out = console or Console()
     if markdown:
         out.print(to_markdown(rows), markup=False, highlight=False, soft_wrap=True)
     else:
         out.print(to_rich(rows, narrow=out.width < WIDE))
+
+
+def chosen_rows(runs: Sequence[Run], patterns: Sequence[str] = ()) -> list[StudyRow]:
+    """Analyse runs, with a sign of life, and return the rows that were asked for.
+
+    Args:
+        runs: Open run folders that differ in their seeds only.
+        patterns: The metrics that match one of these; those that stand for a level if empty.
+    """
+    from nucleate.views.analysis import analyse
+
+    found = []
+    with waiting("analysing runs") as say:
+        for place, run in enumerate(runs, 1):
+            say(f"analysing {run.path} ({place} of {len(runs)})")
+            found.append(analyse(run))
+    rows = study_rows(found, only_primary=not patterns)
+    if patterns:
+        rows = [row for row in rows if any(fnmatch(row.metric, each) for each in patterns)]
+    return rows
 
 
 def study_rows(runs: Sequence[Analysis], *, only_primary: bool = False) -> list[StudyRow]:

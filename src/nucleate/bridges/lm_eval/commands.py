@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,11 +46,13 @@ def export(
     chosen = published_sets(sets or (), data=data, items=items, seed=seed)
     written = write_tasks(chosen, folder)
     if as_json:
+        from nucleate.core.printed import print_json
+
         rows = [
             {"task": w.name, "path": str(w.path), "items": w.items, "notes": w.notes}
             for w in written
         ]
-        typer.echo(json.dumps(rows))
+        print_json("suite.export", {"tasks": rows})
         return
     width = max(len(task.name) for task in written)
     for task in written:
@@ -80,7 +81,9 @@ def look(
     _check(layout)
     rows = [_row(item_set) for item_set in read_tasks(paths, items=items, shots=shots)]
     if as_json:
-        typer.echo(json.dumps(rows, ensure_ascii=False))
+        from nucleate.core.printed import print_json
+
+        print_json("suite.import", {"tasks": rows})
         return
     for row in rows:
         typer.echo(f"{row['name']}: {row['items']:,} items, {row['kind']}, {row['level']}")

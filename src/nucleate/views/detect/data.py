@@ -35,21 +35,19 @@ Positions are on ``axis``, widths in decades, intervals are pairs; what is unkno
 
 from __future__ import annotations
 
-import json
-import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nucleate.core import Assessment, Curve, Flag, Transition
+from nucleate.core.printed import as_text, plain, schema
 from nucleate.views.detect.changes import gap_at, onset_interval
 from nucleate.views.detect.together import as_plain
 
 if TYPE_CHECKING:
     from nucleate.detect import Findings
 
-SCHEMA = "nucleate.detect/1"
+SCHEMA = schema("detect")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ class Settings:
 
 def as_json(findings: Findings, settings: Settings) -> str:
     """Return the findings as one JSON document, see the schema above."""
-    return json.dumps(as_dict(findings, settings), allow_nan=False, indent=1)
+    return as_text(as_dict(findings, settings))
 
 
 def as_dict(findings: Findings, settings: Settings) -> dict[str, Any]:
@@ -84,7 +82,7 @@ def as_dict(findings: Findings, settings: Settings) -> dict[str, Any]:
         for run, curve in book.curves()
         if (found := findings.assessments.get(run, {}).get(curve.metric)) is not None
     ]
-    plain = _plain(
+    made = plain(
         {
             "schema": SCHEMA,
             "nucleate": settings.version,
@@ -98,12 +96,12 @@ def as_dict(findings: Findings, settings: Settings) -> dict[str, Any]:
             },
             "flags": [_flag(flag) for flag in findings.flags],
             "counts": Counter(str(found.verdict) for _, _, found in pairs),
-            "curves": [_curve(run, curve, found) for run, curve, found in pairs],
+            "curves": [curve_data(run, curve, found) for run, curve, found in pairs],
             "together": as_plain(findings.together),
         }
     )
-    assert isinstance(plain, dict)
-    return plain
+    assert isinstance(made, dict)
+    return made
 
 
 def _flag(flag: Flag) -> dict[str, Any]:
@@ -117,7 +115,8 @@ def _flag(flag: Flag) -> dict[str, Any]:
     }
 
 
-def _curve(run: str, curve: Curve, found: Assessment) -> dict[str, Any]:
+def curve_data(run: str, curve: Curve, found: Assessment) -> dict[str, Any]:
+    """Return one curve with what was found on it, see the schema above; NaN stays."""
     from nucleate.detect.family import by_logarithm
 
     places = curve.tokens
@@ -164,17 +163,3 @@ def _transition(change: Transition, curve: Curve) -> dict[str, Any]:
         "q": change.evidence.q,
         "gap": gap_at(curve, change.at),
     }
-
-
-def _plain(value: Any) -> Any:
-    """Return a value without NaN, infinities, tuples or numbers of numpy."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, str) or value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, Sequence):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, int):
-        return value
-    number = float(value)
-    return number if math.isfinite(number) else None
