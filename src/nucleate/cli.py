@@ -132,7 +132,7 @@ def train(
         str | None, typer.Option(help="With --text: key of the text in JSON lines (text).")
     ] = None,
     tokens: Tokens = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of weights and data order.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of weights and data order.")] = None,
     optimizer: Optimizer = None,
     out: Out = None,
     resume: Annotated[
@@ -204,7 +204,7 @@ def _with_optimizer(recipe: Recipe, kind: str | None) -> Recipe:
         return recipe
     changed = recipe.model_dump()
     changed["optimizer"]["kind"] = kind
-    return validate(Recipe, changed, where="--optimizer")
+    return validate(Recipe, changed, options={"optimizer.kind": "--optimizer"})
 
 
 def _train(recipe: Recipe, folder: Path, *, quiet: bool, resume: bool = False) -> Path:
@@ -255,34 +255,52 @@ def _usage_error(error: Exception) -> Exception | None:
         typer.echo(context.get_help() + "\n", err=True)
         return UserError("say what to do", expected=f"{context.command_path} COMMAND")
 
-    what = " ".join(str(message()).split()).removesuffix(".")
+    from nucleate.core.settings import in_words
+
+    what = in_words(" ".join(str(message()).split()).removesuffix("."))
     command = context.command_path if context is not None else "nucleate"
     return UserError(what[:1].lower() + what[1:], fix=f"see {command} --help")
 
 
 def _file_error(error: Exception) -> Exception | None:
-    """Return a file that is not there, or leads nowhere, as a mistake in the input."""
+    """Return a file or an output that cannot be used as a mistake in the input."""
     import errno
 
     from nucleate.core import DataError
 
-    lost = (errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.EACCES)
-    if not isinstance(error, OSError) or error.errno not in lost or not error.filename:
+    room = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPERM, errno.EROFS}
+    lost = {errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.EACCES}
+    lost |= {errno.ENAMETOOLONG}
+    if not isinstance(error, OSError) or error.errno not in lost | room:
+        return None
+    if error.errno in room:
+        where, fix = str(error.filename or "output"), "check space and permissions"
+        return DataError("cannot be written", where=where, got=error.strerror, fix=fix)
+    if not error.filename:
         return None
     return DataError("cannot be read", where=str(error.filename), got=error.strerror)
 
 
 def main() -> None:
     """Run the command line; mistakes of the user end as one line and exit code 2."""
+    from nucleate.cli_streams import give_up, hand_over, reader_left, speak_plainly
+
+    speak_plainly()
     debug = "--debug" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
     try:
         status = app(prog_name="nucleate", standalone_mode=False)
+        hand_over()
+        if status == 130:  # the parser has caught the key before we could
+            raise KeyboardInterrupt
         sys.exit(status if isinstance(status, int) else 0)
     except (KeyboardInterrupt, Interrupted) as stop:
         typer.echo(f"nucleate: {stop or 'interrupted'}", err=True)
         sys.exit(130)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as ended:
+        if not reader_left(ended):
+            raise
+        give_up()
         sys.exit(0)
     except Exception as error:
         if debug:
@@ -293,6 +311,8 @@ def main() -> None:
         known = isinstance(error, NucleateError)
         text = str(error) if known else f"defect: {type(error).__name__}: {error} (see --debug)"
         typer.echo(f"nucleate: {text}", err=True)
+        if isinstance(error.__context__, OSError):
+            give_up()
         sys.exit(getattr(error, "exit_code", 1) if known else 1)
 
 

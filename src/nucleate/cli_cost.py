@@ -50,10 +50,13 @@ def cost(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Say what training would cost, as a scenario. FLOPs, hours, energy, carbon, money."""
+    from nucleate.core import UserError
     from nucleate.studies.cost.assumptions import assume, choose_device
     from nucleate.studies.cost.estimate import estimate
     from nucleate.studies.cost.saving import read_saving
 
+    if currency is not None and price is None:
+        raise UserError("--currency goes with --price", fix="give the price of a device hour")
     made = estimate(
         _work(params, config, run, tokens, context),
         choose_device(hardware, peak, watts),

@@ -143,11 +143,18 @@ def _paths(wish: str) -> list[Path]:
     from difflib import get_close_matches
     from glob import glob
 
-    from nucleate.core import UserError
+    from nucleate.core import Level, UserError
 
     if wish in SUITES:
         raise UserError(
             "a suite is asked by itself", where="--suite", got=wish, fix="scan once for each"
+        )
+    if wish in set(Level) and not Path(wish).exists():
+        raise UserError(
+            "is a level, no suite",
+            where="--suite",
+            got=wish,
+            fix=f"--suite coherence --levels {wish} asks that level alone",
         )
     found = [Path(wish)] if Path(wish).exists() else [Path(path) for path in sorted(glob(wish))]
     if not found:

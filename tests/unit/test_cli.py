@@ -192,7 +192,7 @@ def test_no_number_of_tokens_is_one_line(
 
 
 def test_missing_files_are_one_line(tmp_path: Path) -> None:
-    assert "no such recipe" in mistake("train", str(tmp_path / "absent.yaml"))
+    assert "no such file" in mistake("train", str(tmp_path / "absent.yaml"))
     assert "no such file or folder" in mistake("train", "--text", str(tmp_path / "absent.txt"))
     assert "absent" in mistake("report", str(tmp_path / "absent"))
 
@@ -228,7 +228,7 @@ def test_contradictory_requests_are_one_line(recipe: Path, tmp_path: Path) -> No
     assert "one of them" in mistake("train")
     assert "one of them" in mistake("train", str(recipe), "--text", "a.txt")
     assert "--field goes with --text" in mistake("train", str(recipe), "--field", "body")
-    assert "optimizer.kind" in mistake("train", str(recipe), "--optimizer", "sgd")
+    assert "--optimizer: must be" in mistake("train", str(recipe), "--optimizer", "sgd")
     assert "own recipe" in mistake("train", "--resume", str(tmp_path), "--seed", "1")
 
 

@@ -76,7 +76,7 @@ def test_json_is_all_that_json_prints() -> None:
         (("cost", "--params", "7B", "--tokens", "1", "--context", "8"), "--context goes with"),
         (("cost", "--run", "nowhere", "--tokens", "1"), "--run knows its own tokens"),
         ((*ASK, "--saving", "0.3"), "only shown with its interval"),
-        ((*ASK, "--mfu", "40"), "nucleate cost: key 'mfu'"),
+        ((*ASK, "--mfu", "40"), "--mfu: must be at most 1"),
     ],
 )
 def test_mistakes_end_as_one_line(arguments: tuple[str, ...], says: str) -> None:

@@ -11,6 +11,13 @@ SHORTEST_PLACE, LONGEST_PLACE = 32, 80
 """Characters of a path that are shown, from its end: fewer where the rest of the line is long."""
 
 
+class Words(str):
+    """Words of ours as what was got: shown without quotation marks."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 class NucleateError(Exception):
     """Root of all errors raised on purpose; on its own it means a defect of ours."""
 

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from nucleate.core.errors import RecipeError
+from nucleate.core.errors import RecipeError, Words
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 12
 MAX_VALUES = 5000
 """Most keys and values of a file together: far more than any recipe needs."""
+
+
+WORDS = {
+    "Input should be ": "must be ",
+    "greater than or equal to ": "at least ",
+    "less than or equal to ": "at most ",
+    "Field required": "is missing",
+}
+"""How pydantic's phrases are put in front of people."""
+
+TYPES = {str: "text", list: "a list", int: "a number", float: "a number", bool: "true or false"}
+"""What a YAML document is called that is no mapping."""
 
 
 class Settings(BaseModel):
@@ -40,7 +53,7 @@ def load_yaml(path: str | Path) -> dict[str, Any]:
             )
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
-        raise RecipeError("no such recipe", where=path, fix="check the path") from None
+        raise RecipeError("no such file", where=path, fix="check the path") from None
     except IsADirectoryError:
         raise RecipeError("is a folder", where=path, expected="a YAML file") from None
     except UnicodeDecodeError:
@@ -70,32 +83,61 @@ def parse_yaml(text: str, *, where: str = "recipe") -> dict[str, Any]:
         raise RecipeError(
             "is not a mapping",
             where=where,
-            got=type(document).__name__,
+            got=Words(TYPES.get(type(document), "a value")),
             expected="key: value lines",
         )
     return document
 
 
-def validate(model: type[Model], data: dict[str, Any], *, where: str = "recipe") -> Model:
-    """Build a settings model from a mapping; the first mistake becomes one `RecipeError`."""
+def validate(
+    model: type[Model],
+    data: dict[str, Any],
+    *,
+    where: str = "recipe",
+    options: Mapping[str, str] | None = None,
+) -> Model:
+    """Build a settings model from a mapping; the first mistake becomes one `RecipeError`.
+
+    Args:
+        model: The settings.
+        data: What they are made of.
+        where: File or command that the mapping comes from.
+        options: What keys are called where people set them: ``tokens_per_step`` → the option
+            ``--tokens-per-step``, which then stands for file and key.
+    """
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise _first_mistake(model, error, where) from None
+        raise _first_mistake(model, error, where, options or {}) from None
 
 
-def _first_mistake(model: type[Settings], error: ValidationError, where: str) -> RecipeError:
+def in_words(message: str) -> str:
+    """Return what pydantic says in the words of this project.
+
+    >>> in_words("Input should be greater than 0")
+    'must be greater than 0'
+    """
+    for theirs, ours in WORDS.items():
+        message = message.replace(theirs, ours)
+    return message
+
+
+def _first_mistake(
+    model: type[Settings], error: ValidationError, where: str, options: Mapping[str, str]
+) -> RecipeError:
     mistake = error.errors()[0]
     key = ".".join(str(part) for part in mistake["loc"]) or "(top)"
+    option = next((name for own, name in options.items() if f"{key}.".startswith(f"{own}.")), "")
     if mistake["type"] == "extra_forbidden":
         known = _known_keys(model, mistake["loc"][:-1])
         near = _nearest(str(mistake["loc"][-1]), known)
         fix = f"did you mean {near!r}?" if near else f"known keys: {', '.join(known)}"
         return RecipeError(f"unknown key {key!r}", where=where, fix=fix)
     got = None if mistake["type"] in ("missing", "value_error") else mistake.get("input")
-    what = str(mistake["msg"]).removeprefix("Value error, ")
-    what = what if key == "(top)" else f"key {key!r}: {what}"
-    return RecipeError(what, where=where, got=got)
+    what = in_words(str(mistake["msg"]).removeprefix("Value error, "))
+    if option:
+        return RecipeError(what, where=option, got=got)
+    return RecipeError(what if key == "(top)" else f"key {key!r}: {what}", where=where, got=got)
 
 
 def _known_keys(model: type[Settings], location: tuple[int | str, ...]) -> list[str]:

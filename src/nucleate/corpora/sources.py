@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +42,8 @@ def read_source(source: str, field: str) -> Iterator[str]:
     if not exists:
         raise DataError("no such file or folder", where=path, fix="check the path")
     if path.is_dir():
+        if not os.access(path, os.R_OK | os.X_OK):
+            raise DataError("cannot be read: Permission denied", where=path)
         files = sorted(file for file in path.rglob("*") if file.name.endswith(_SUFFIXES))
         if not files:
             raise DataError(

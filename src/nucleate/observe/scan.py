@@ -16,7 +16,7 @@ from nucleate.models.series.sketch import Sketch
 from nucleate.observe.environment import environment
 from nucleate.observe.scanning.job import Job, open_series, pick_device, prepare
 from nucleate.observe.scanning.recorder import CHECKING, Recorder
-from nucleate.observe.scanning.settings import ScanSettings
+from nucleate.observe.scanning.settings import OPTIONS, ScanSettings
 from nucleate.observe.scanning.suites import choose_suite
 from nucleate.observe.scanning.survey import FILE as MEMORY
 from nucleate.observe.scanning.survey import add_sketches, survey
@@ -86,7 +86,9 @@ def scan(
     Example:
         >>> scan("runs/a", suite="story", out="runs/a-scan")       # doctest: +SKIP
     """
-    wish = validate(ScanSettings, {"source": str(source), **settings}, where="scan")
+    wish = validate(
+        ScanSettings, {"source": str(source), **settings}, where="scan", options=OPTIONS
+    )
     chosen = pick_device(device)
     series = open_series(wish)
     wish = choose_suite(wish, series, sets)

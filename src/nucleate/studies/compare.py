@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from nucleate.core import UserError, measure_of
+from nucleate.core.errors import Words
 from nucleate.detect.score import FALLING
 from nucleate.store import Run, Status
 from nucleate.studies.savings.analysis import plain
@@ -80,8 +81,8 @@ def compare(
     if len(seeds) < 2:
         raise UserError(
             "two seeds or more must be in both sets",
-            where="compare",
-            got=f"{sorted({r.seed for r in first})} and {sorted({r.seed for r in second})}",
+            got=Words(f"{_seeds_of(first)} of the base, {_seeds_of(second)} of the other"),
+            fix="the sets are paired by seed: add runs of the same seeds",
         )
     finals, others = _by_seed(first, seeds), _by_seed(second, seeds)
     rows = _differences(finals, others, metrics)
@@ -137,11 +138,19 @@ def _sets(base: list[Finished], treated: list[Finished]) -> tuple[list[Finished]
     if len(kinds) != 2:
         raise UserError(
             "the runs are not of two recipes",
-            where="compare",
-            got=f"{len(kinds)} recipes",
+            got=Words(f"{_number(len(kinds), 'recipe')} in {_number(len(base), 'run')}"),
             fix="name the runs of the second way with --treated",
         )
     return [r for r in base if r.kind == kinds[0]], [r for r in base if r.kind == kinds[1]]
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _seeds_of(runs: Sequence[Finished]) -> str:
+    seeds = sorted({run.seed for run in runs})
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"
 
 
 def _refuse_mixed(name: str, runs: Sequence[Finished]) -> None:
@@ -152,8 +161,7 @@ def _refuse_mixed(name: str, runs: Sequence[Finished]) -> None:
         if other.kind != run.kind:
             raise UserError(
                 f"the {name} set holds two recipes for seed {run.seed}",
-                where="compare",
-                got=f"{other.path} and {run.path}",
+                got=Words(f"{other.path} and {run.path}"),
                 fix="leave one out: runs of a set differ in name, seed and length only",
             )
 
@@ -175,6 +183,13 @@ def _differences(
     """Return a row for each metric that every run has, p adjusted by Holm over all of them."""
     shared = set.intersection(*(set(run.values) for run in (*base, *treated)))
     names = sorted(m for m in shared if not patterns or any(fnmatchcase(m, p) for p in patterns))
+    if not names:
+        raise UserError(
+            "no metric that every run has measured matches",
+            where="--metric",
+            got=Words(", ".join(patterns)),
+            fix="nucleate show RUN names a run's metrics",
+        )
     rows = []
     for metric in names:
         values = np.array([[run.values[metric] for run in runs] for runs in (base, treated)])

@@ -49,7 +49,9 @@ def run(
     path = Path(path)
     if resume:
         return _resume(path, listener, observed)
-    if path.exists() and (path.is_file() or any(path.iterdir())):
+    if path.is_file():
+        raise RunFolderError("is a file", where=path, expected="a folder that is new or empty")
+    if path.exists() and any(path.iterdir()):
         raise RunFolderError(
             "is not empty", where=path, fix="choose another folder, or resume the run in it"
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nucleate.core.units import tokens
 from nucleate.views.labels import change, number, probability, span
+from nucleate.views.narrow import fitting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,7 +38,7 @@ def print_causal(found: Mapping[str, Any], console: Console | None = None) -> No
     ):
         out.print()
         out.print(Text(title, style="bold"))
-        out.print(_table(header, rows))
+        out.print(fitting(_table(header, rows), out))
     for line in notes(found):
         out.print(Text(line))
 

@@ -97,9 +97,13 @@ def write_document(
     from nucleate.store.files import write_atomic
 
     out = Path(path)
+    if out.is_dir():
+        raise refusal("is a folder", where=out, expected="a file to write")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(out, page.encode("utf-8", "replace"))
     except OSError as error:
-        raise refusal("cannot be written", where=out, got=error.strerror) from None
+        raise refusal(
+            "cannot be written", where=out, got=error.strerror, fix="name another file"
+        ) from None
     return out

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nucleate.core import Curve, Reading, Step, measure_of
+from nucleate.core import Curve, Reading, Step, UserError, measure_of
+from nucleate.core.errors import Words
 from nucleate.views.labels import level_rank, number, plain_name, plus_minus, stem_of
 
 if TYPE_CHECKING:
@@ -110,7 +111,10 @@ def score_rows(runs: Sequence[Run], patterns: Sequence[str] = ()) -> list[ScoreR
 
 def _chosen(metrics: list[str], patterns: Sequence[str]) -> list[str]:
     if patterns:
-        return [metric for metric in metrics if any(fnmatch(metric, p) for p in patterns)]
+        found = [metric for metric in metrics if any(fnmatch(metric, p) for p in patterns)]
+        if not found:
+            raise no_metric(patterns)
+        return found
     by_stem: dict[str, list[str]] = {}
     for metric in metrics:
         by_stem.setdefault(stem_of(metric), []).append(metric)
@@ -118,6 +122,16 @@ def _chosen(metrics: list[str], patterns: Sequence[str]) -> list[str]:
         next((f"{stem}.{m}" for m in BESIDE if f"{stem}.{m}" in own), own[0])
         for stem, own in by_stem.items()
     ]
+
+
+def no_metric(patterns: Sequence[str]) -> UserError:
+    """Return the error that no metric has such a name."""
+    return UserError(
+        "no metric of these runs has such a name",
+        where="--metric",
+        got=Words(", ".join(patterns)),
+        fix="nucleate show RUN names a run's metrics; quote a pattern",
+    )
 
 
 def _row(

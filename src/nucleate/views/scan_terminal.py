@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nucleate.core.units import tokens
 from nucleate.views.labels import level_name, number
+from nucleate.views.narrow import fitting
 from nucleate.views.scan_scores import ScoreRow, clear, score_rows, shown, shown_difference
 from nucleate.views.terminal import summary
 
@@ -60,7 +61,7 @@ def scan_summary(
         where = f"at {at} {axis_of(run)}, " if several else ""
         note = f"{where}± 95 % over items"
         out.print(Text.assemble(("Scores", "bold underline"), "  ", (note, "dim")))
-        out.print(scores_table(rows, [run.manifest.name]))
+        out.print(fitting(scores_table(rows, [run.manifest.name]), out))
     for line in event_lines(run.events()):
         out.print(Text(line, style="yellow"), soft_wrap=True)
     if report is not None:
@@ -109,7 +110,8 @@ def compare_scans(
     note = "value ± 95 %; beneath, the difference to the first, bold where it is clear of 0"
     out.print(Text(note, style="dim"))
     rows = score_rows(runs, patterns)
-    out.print(scores_table([row for row in rows if row.primary or patterns] or rows, names))
+    chosen = [row for row in rows if row.primary or patterns] or rows
+    out.print(fitting(scores_table(chosen, names), out))
     if not patterns:
         out.print(Text("--metric '*' shows every metric", style="dim"))
     if report is not None:

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from nucleate.core import Assessment, companion
 from nucleate.core.units import tokens
 from nucleate.views.labels import SHARP, level_name, level_rank, number, span
+from nucleate.views.narrow import fitting
 from nucleate.views.rows import overall
+from nucleate.views.scan_scores import no_metric
 from nucleate.views.waiting import waiting
 
 if TYPE_CHECKING:
@@ -94,7 +96,7 @@ def print_study_table(
     if markdown:
         out.print(to_markdown(rows), markup=False, highlight=False, soft_wrap=True)
     else:
-        out.print(to_rich(rows, narrow=out.width < WIDE))
+        out.print(fitting(to_rich(rows, narrow=out.width < WIDE), out))
 
 
 def chosen_rows(runs: Sequence[Run], patterns: Sequence[str] = ()) -> list[StudyRow]:
@@ -114,6 +116,8 @@ def chosen_rows(runs: Sequence[Run], patterns: Sequence[str] = ()) -> list[Study
     rows = study_rows(found, only_primary=not patterns)
     if patterns:
         rows = [row for row in rows if any(fnmatch(row.metric, each) for each in patterns)]
+        if not rows:
+            raise no_metric(patterns)
     return rows
 
 

@@ -19,6 +19,7 @@ from nucleate.views.labels import (
     stem_of,
 )
 from nucleate.views.live import LiveView, Progress
+from nucleate.views.narrow import fitting
 from nucleate.views.rows import VerdictRow, grouped, verdict_rows
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _print_sharp(out: Console, rows: list[VerdictRow], axis: str) -> None:
             number(row.width) if row.width else "–",
             probability(row.q if row.q is not None else row.p),
         )
-    out.print(table)
+    out.print(fitting(table, out))
 
 
 def _one_per_stem(rows: list[VerdictRow]) -> list[tuple[str, VerdictRow]]:
@@ -135,7 +136,7 @@ def _print_phases(out: Console, found: Analysis) -> None:
     for row in found.claims:
         scores = [_score(row, level) for level in shown]
         table.add_row(Text(row.phase), percent(row), *scores)
-    out.print(table)
+    out.print(fitting(table, out))
     if any(row.phase == "unresolved" for row in found.claims):
         note = "unresolved: the evidence carries no name for this stretch"
         out.print(Text(note, style="dim"))
@@ -172,7 +173,7 @@ def _print_rest(out: Console, rows: list[VerdictRow]) -> None:
     table = _table("what", "metrics", justify_rest="left")
     for what, metrics in groups:
         table.add_row(Text(what, style="dim"), Text(", ".join(metrics)))
-    out.print(table)
+    out.print(fitting(table, out))
 
 
 def _heading(out: Console, title: str, note: str) -> None:

@@ -169,11 +169,11 @@ def test_other_savings_are_refused(point: float | None, interval: str, says: str
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"mfu": 40}, "key 'mfu'"),
-        ({"pue": 0.9}, "key 'pue'"),
-        ({"devices": 0}, "key 'devices'"),
-        ({"grid": math.inf}, "key 'grid'"),
-        ({"price": -1}, "key 'price'"),
+        ({"mfu": 40}, "--mfu: must be"),
+        ({"pue": 0.9}, "--pue: must be"),
+        ({"devices": 0}, "--devices: must be"),
+        ({"grid": math.inf}, "--grid: must be"),
+        ({"price": -1}, "--price: must be"),
     ],
 )
 def test_impossible_assumptions_are_refused(given: dict[str, Any], says: str) -> None:

@@ -11,6 +11,15 @@ from nucleate.core.settings import Settings
 
 SuiteName = Literal["auto", "coherence", "text", "story", "sets", "mechanism", "landscape"]
 
+OPTIONS = {
+    "suite": "--suite",
+    "items": "--items",
+    "context": "--context",
+    "levels": "--levels",
+    "tokens_per_step": "--tokens-per-step",
+}
+"""What the command line calls the settings that can be wrong by themselves."""
+
 ITEMS = {"coherence": 100, "text": 160, "story": 160, "mechanism": 120, "landscape": 24}
 """Items of each set where nothing is said: small enough for a whole ladder in a night."""
 

@@ -94,6 +94,10 @@ def _refuse_what_does_not_fit(settings: ScanSettings, sets: Sequence[ItemSet]) -
         raise UserError(
             "--text goes with --suite text, coherence, mechanism or landscape", got=settings.suite
         )
+    if settings.data and not Path(settings.data).is_dir():
+        raise UserError("no such folder", where=f"--data {settings.data}", fix="check the path")
+    if settings.data and settings.suite != "coherence":
+        raise UserError("--data goes with --suite coherence", got=settings.suite)
     if settings.levels and settings.suite != "coherence":
         raise UserError("--levels goes with --suite coherence", got=settings.suite)
 

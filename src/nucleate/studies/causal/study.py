@@ -125,7 +125,9 @@ def _seed(
 ) -> dict[str, Any]:
     recipe, curves = recipe_of(run), run.curves()
     if metric not in curves:
-        raise UserError("was not measured", where=run.path, got=metric)
+        raise UserError(
+            "was not measured", where=run.path, got=metric, fix="nucleate show RUN names what was"
+        )
     begins = start if start is not None else _before(run, metric)
     if stop is not None and stop <= begins:
         raise UserError("ends before it begins", where="--until", got=stop, expected=f"> {begins}")

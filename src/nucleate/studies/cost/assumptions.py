@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from nucleate.core import Mark, UserError
+from nucleate.core.errors import Words
 from nucleate.core.settings import Settings, validate
 from nucleate.studies.cost.figures import Figure
 from nucleate.studies.cost.hardware import AS_OF, Accelerator, accelerator
@@ -40,6 +41,10 @@ class Assumptions(Settings):
     host_watts: float = Field(default=0.0, ge=0)
 
 
+OPTIONS = {name: f"--{name.replace('_', '-')}" for name in Assumptions.model_fields}
+"""What the command line calls each."""
+
+
 def assume(**given: object) -> Assumptions:
     """Check what was given; None stands for the default.
 
@@ -47,7 +52,7 @@ def assume(**given: object) -> Assumptions:
         RecipeError: A number cannot be, such as an MFU of 40.
     """
     known = {key: value for key, value in given.items() if value is not None}
-    return validate(Assumptions, known, where="nucleate cost")
+    return validate(Assumptions, known, options=OPTIONS)
 
 
 def choose_device(name: str, peak: float | None, watts: float | None) -> Accelerator:
@@ -64,7 +69,11 @@ def choose_device(name: str, peak: float | None, watts: float | None) -> Acceler
     if peak is None and watts is None:
         return accelerator(name)
     if peak is None or watts is None or not (peak > 0 and watts > 0):
-        raise UserError("--peak and --watts go together, both positive", got=(peak, watts))
+        named = (("--peak", peak), ("--watts", watts))
+        given = " and ".join(f"{name} {value:g}" for name, value in named if value is not None)
+        raise UserError(
+            "--peak and --watts go together, both positive", got=Words(given), fix="give both"
+        )
     return Accelerator("own", "a device of one's own", peak * 1e12, watts, "given")
 
 

@@ -56,10 +56,10 @@ class Conductor:
         self.study, self.folder = study, folder
         self._say, self._command = say, command
         self.bench = Bench(study, workers, say)
-        if first is not None and first not in (*study.looks, len(study.seeds)):
-            raise UserError(
-                "is no look of this study", where="--first", got=first, expected=str(study.looks)
-            )
+        looks = (*study.looks, len(study.seeds))
+        if first is not None and first not in looks:
+            known = " or ".join(str(look) for look in dict.fromkeys(looks))
+            raise UserError("is no look of this study", where="--first", got=first, expected=known)
         seeds = study.seeds[:first]
         self.round = Round("runs", seeds, Split.SEALED, study.looks)
 

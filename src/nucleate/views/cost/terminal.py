@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nucleate.views.cost.numbers import percent, power, shown
+from nucleate.views.narrow import fitting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,17 +31,17 @@ def print_cost(
     out.print()
     out.print(Text.assemble((data["title"], "bold"), "  a scenario, not a result"))
     out.print()
-    out.print(_figures("modelled", "how", data["outputs"]))
+    out.print(fitting(_figures("modelled", "how", data["outputs"]), out))
     if data["parts"]:
         out.print()
-        out.print(_parts(data["parts"]))
+        out.print(fitting(_parts(data["parts"]), out))
     if data["saving"]:
         out.print()
-        out.print(_saving(data["saving"]))
+        out.print(fitting(_saving(data["saving"]), out))
         out.print(Text(_assumed(data["saving"])))
         out.print(Text(data["saving"]["warning"], style="yellow"))
     out.print()
-    out.print(_figures("assumed", "source", data["inputs"]))
+    out.print(fitting(_figures("assumed", "source", data["inputs"]), out))
     out.print()
     for note in data["notes"]:
         out.print(Text(note, style="dim"))

@@ -141,4 +141,6 @@ def _write(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, content)
     except OSError as error:
-        raise RunFolderError("cannot be written", where=path, got=error.strerror) from None
+        raise RunFolderError(
+            "cannot be written", where=path, got=error.strerror, fix="name another --out"
+        ) from None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nucleate.core.units import si, tokens
 from nucleate.views.labels import change, number, probability
+from nucleate.views.narrow import fitting
 from nucleate.views.savings.words import amount, label
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def print_comparison(found: Mapping[str, Any], console: Console | None = None) -
     for line in lines(found):
         out.print(Text(line), soft_wrap=True)
     out.print()
-    out.print(_table(found))
+    out.print(fitting(_table(found), out))
     for path in found["left_out"]:
         out.print(Text(f"left out, its seed is in one set only: {path}", style="yellow"))
 

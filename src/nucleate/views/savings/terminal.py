@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nucleate.views.labels import probability
+from nucleate.views.narrow import fitting
 from nucleate.views.savings.words import (
     bound,
     first_line,
@@ -43,12 +44,12 @@ def savings_summary(
     for name, workload in result["workloads"].items():
         out.print()
         out.print(Text(f"{name} · at equal {quality_name(workload['quality'])}", style="bold"))
-        out.print(_savings(result, workload))
+        out.print(fitting(_savings(result, workload), out))
         for arm, found in workload["contrasts"].items():
             if "how" in found and note(found):
                 out.print(Text(f"against {arm}: {note(found)}", style="dim"), soft_wrap=True)
         if workload["floors"]:
-            out.print(_floors(result, workload))
+            out.print(fitting(_floors(result, workload), out))
         for failed in workload["failed"]:
             out.print(Text(f"failed: {failed['key']}: {failed['why']}", style="yellow"))
     if page:
