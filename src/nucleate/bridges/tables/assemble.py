@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nucleate.bridges.tables.choice import ColumnChoice
 from nucleate.bridges.tables.columns import Codes, Floats, Labels, Numbers, Table, combine
@@ -17,6 +18,12 @@ from nucleate.core import Curve, CurveBook, DataError, Level, Step
 
 _MAX_POSITION = 2.0**63
 """Larger positions count nothing that was ever trained."""
+
+_TOLD_APART = 2.0**53
+"""Whole numbers from here on are not all told apart by floats."""
+
+_MAX_VALUE = 1e300
+"""Beyond it the difference of two values may not be finite."""
 
 Traces = dict[str, dict[str, Trace]]
 
@@ -35,16 +42,26 @@ def book_of(table: Table, choice: ColumnChoice) -> CurveBook:
         choice = replace(choice, metric=table.metric)
     layout = understand(table, choice)
     placed, outside = _placed(layout)
+    too_large = _beyond(layout, placed)
+    placed = placed[~too_large]
     groups = combine(layout.flat.runs, layout.flat.metrics)
     at = layout.axis.at[layout.flat.rows]
     groups, at = groups[placed], at[placed]
     layout = _restricted(layout, placed)
+    _refuse_too_far(table, layout)
     kept, repeated = without_repeats(table, layout, groups, at)
     traces = _traces(table, layout, groups, kept)
     counted = recounted(traces) if layout.axis.name == "step" else ""
     axis = "tokens" if counted else layout.axis.name
     companions = [settle(metrics) for metrics in traces.values()]
     single = _drop_single(traces)
+    beyond = int(too_large.sum())
+    if beyond and not any(traces.values()):
+        raise DataError(
+            f"holds no values below {_MAX_VALUE:.0e}",
+            where=table.source,
+            fix="divide their column by a power of ten",
+        )
     if not any(traces.values()):
         raise DataError(
             "no curves: every metric has a single reading" if single else "no numbers to read",
@@ -61,6 +78,11 @@ def book_of(table: Table, choice: ColumnChoice) -> CurveBook:
     }
     notes = (*layout.notes, *table.notes, *repeated)
     notes += (f"Positions were counted in tokens instead, by metric {counted!r}.",) * bool(counted)
+    if beyond:
+        notes += (
+            f"{beyond:,} values beyond ±{_MAX_VALUE:.0e} were left out; divide their column by a "
+            "power of ten.",
+        )
     notes += tuple(_left_out(layout.flat.missing, outside, single, companions))
     return CurveBook(table.source, axis, runs, notes)
 
@@ -70,6 +92,31 @@ def _placed(layout: Layout) -> tuple[Codes, int]:
     at = layout.axis.at[layout.flat.rows]
     good = (at >= 0) & (at < _MAX_POSITION)
     return np.flatnonzero(good), int(np.sum(~good))
+
+
+def _beyond(layout: Layout, entries: Codes) -> NDArray[np.bool_]:
+    """Return which of the entries are too large to be reckoned with."""
+    found: NDArray[np.bool_] = np.abs(layout.flat.values[entries]) > _MAX_VALUE
+    return found
+
+
+def _refuse_too_far(table: Table, layout: Layout) -> None:
+    """Refuse positions so large that neighbours fall on each other.
+
+    Raises:
+        DataError: Most positions are beyond 2^53, and some are equal that may have differed.
+    """
+    at = layout.axis.at[np.isfinite(layout.axis.at)]
+    far = at[np.abs(at) >= _TOLD_APART]
+    unique = len(np.unique(far))
+    if 2 * len(far) > len(at) and (unique < len(far) or (far >= _MAX_POSITION).any()):
+        raise DataError(
+            f"positions of {layout.axis.name!r} are too large to be told apart",
+            where=table.source,
+            got=float(far[0]),
+            expected="below 2^53, 9e15",
+            fix="take the first one off all of them, or count in thousands",
+        )
 
 
 def _restricted(layout: Layout, entries: Codes) -> Layout:

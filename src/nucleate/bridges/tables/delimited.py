@@ -12,6 +12,7 @@ import numpy as np
 
 from nucleate.bridges.tables.choice import ColumnChoice
 from nucleate.bridges.tables.columns import Column, Labels, Numbers, Table, column_of
+from nucleate.bridges.tables.marks import Rewrite, marks_of
 from nucleate.bridges.tables.roles import demand_position
 from nucleate.bridges.tables.streams import MAX_LINE, lines_of, reject_overlong
 from nucleate.core import DataError
@@ -42,14 +43,17 @@ def read_delimited(path: Path, choice: ColumnChoice) -> Table:
     rows = (line.split() for line in lines) if blanks else csv.reader(lines, delimiter=delimiter)
     parts: list[list[Column]] = []
     bad = read = 0
+    rewrite, marked = None, ""
     try:
         while chunk := list(islice(rows, _CHUNK)):
             good = [row for row in chunk if len(row) == len(header)]
             read += len(chunk)
             bad += len(chunk) - len(good)
             if good:
-                columns = zip(*good, strict=True)
-                parts.append([_column(list(entries), delimiter) for entries in columns])
+                columns = [list(entries) for entries in zip(*good, strict=True)]
+                if not parts:
+                    rewrite, marked = marks_of(columns, commas=delimiter != ",")
+                parts.append([_column(entries, delimiter, rewrite) for entries in columns])
     except csv.Error as error:
         raise DataError(f"is no delimited table: {error}", where=path) from None
     if bad > max(1, _MAX_BAD * read) or not parts:
@@ -58,9 +62,10 @@ def read_delimited(path: Path, choice: ColumnChoice) -> Table:
             where=path,
             expected=f"{len(header)} fields as in the header" if bad else "rows below the header",
         )
-    notes = (f"{bad:,} rows with another number of fields were left out.",) if bad else ()
+    notes = [f"{bad:,} rows with another number of fields were left out."] if bad else []
+    notes += [marked] if marked else []
     joined = [_joined(list(pieces)) for pieces in zip(*parts, strict=True)]
-    return Table(source, dict(zip(header, joined, strict=True)), notes)
+    return Table(source, dict(zip(header, joined, strict=True)), tuple(notes))
 
 
 def _content(lines: Iterator[str]) -> Iterator[str]:
@@ -116,7 +121,11 @@ def _all_numbers(fields: list[str]) -> bool:
     return all(isinstance(column_of([field]), Numbers) for field in fields) and any(fields)
 
 
-def _column(entries: list[str], delimiter: str) -> Column:
+def _column(entries: list[str], delimiter: str, rewrite: Rewrite | None) -> Column:
+    if rewrite is not None:
+        read = column_of([rewrite(entry) for entry in entries])
+        if isinstance(read, Numbers):
+            return read
     column = column_of(entries)
     if delimiter == ";" and isinstance(column, Labels):
         point = column_of([entry.replace(",", ".", 1) for entry in entries])

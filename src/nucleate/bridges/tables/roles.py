@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -10,8 +11,9 @@ import numpy as np
 
 from nucleate.bridges.tables import names
 from nucleate.bridges.tables.choice import ColumnChoice
-from nucleate.bridges.tables.columns import Column, Labels, Numbers, Table, length
+from nucleate.bridges.tables.columns import Column, Labels, Numbers, Table, column_of, length
 from nucleate.core import DataError
+from nucleate.core.errors import Words
 
 _LONG_TEXT = 80
 """Labels longer than this on average are texts, not names."""
@@ -247,26 +249,50 @@ def _check_measures(table: Table, roles: Roles) -> None:
         raise DataError(
             "no column of numbers beside the training steps",
             where=table.source,
-            got=", ".join(table.columns),
+            got=Words(", ".join(_example(name, table.columns[name]) for name in table.columns)),
             fix="name one with --value COLUMN",
         )
+
+
+def _example(name: str, column: Column) -> str:
+    """Return a column's name, and what stands in it where that is no number."""
+    if isinstance(column, Labels) and column.names:
+        return f"{name} ({column.names[0]!r} …)"
+    return name
 
 
 def _text_for_numbers(table: Table, name: str, option: str) -> DataError:
     column = table.columns[name]
     if isinstance(column, Labels) and column.names:
+        odd = [text for text in column.names if not isinstance(column_of([text]), Numbers)]
+        example = (odd or column.names)[0]
         return DataError(
             f"column {name!r} holds text",
             where=table.source,
-            got=column.names[0],
+            got=example,
             expected="numbers",
-            fix=f"name another with {option} COLUMN",
+            fix=_plain_number(example, f"name another with {option} COLUMN"),
         )
     return DataError(
         f"column {name!r} holds no positive numbers",
         where=table.source,
         fix=f"name another with {option} COLUMN",
     )
+
+
+_DATE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}.*|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}.*")
+_UNIT = re.compile(r"[+-]?\d[\d.,]*\s?(?:%|[a-zA-Z]{1,6})")
+
+
+def _plain_number(text: str, otherwise: str) -> str:
+    """Return how what was written could be a number, else another fix."""
+    if _DATE.fullmatch(text):
+        return "it is a date: count steps or tokens in a column of numbers"
+    if _UNIT.fullmatch(text):
+        return f"write {text!r} out as a number"
+    if re.fullmatch(r"[+-]?\d[\d.,' ]*", text):
+        return "write it without marks of thousands, with a point before decimals"
+    return otherwise
 
 
 def _first_called(
