@@ -50,10 +50,11 @@ def read_delimited(path: Path, choice: ColumnChoice) -> Table:
             read += len(chunk)
             bad += len(chunk) - len(good)
             if good:
-                columns = [list(entries) for entries in zip(*good, strict=True)]
                 if not parts:
-                    rewrite, marked = marks_of(columns, commas=delimiter != ",")
-                parts.append([_column(entries, delimiter, rewrite) for entries in columns])
+                    written = zip(*good, strict=True)
+                    rewrite, marked = marks_of(written, commas=delimiter != ",")
+                columns = zip(*good, strict=True)
+                parts.append([_column(list(entries), delimiter, rewrite) for entries in columns])
     except csv.Error as error:
         raise DataError(f"is no delimited table: {error}", where=path) from None
     if bad > max(1, _MAX_BAD * read) or not parts:

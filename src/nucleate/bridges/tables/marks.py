@@ -64,7 +64,7 @@ def _evidence(columns: Iterable[Sequence[str]]) -> tuple[set[str], dict[str, boo
     for column in columns:
         joined = "\n".join(column)
         marks = [mark for mark in ",." if mark in joined]
-        spaced = any(blank in joined for blank in _BLANKS)
+        spaced = any(blank in joined for blank in (_BLANKS[:2] if joined.isascii() else _BLANKS))
         if not marks and not spaced:
             continue
         for text in column:
