@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,20 @@ if TYPE_CHECKING:
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+def opened(path: Path) -> RunFolder:
+    """Open a run folder; on standard error say where the log's copy stands in for `run.json`."""
+    from nucleate.store import Run as RunFolder
+
+    run = RunFolder.open(path)
+    if not (run.path / "run.json").is_file():
+        typer.echo(
+            f"note: {path}/run.json is missing; the log's copy stands in "
+            f"({shlex.join(['nucleate', 'doctor', str(path), '--mend'])} puts it back)",
+            err=True,
+        )
+    return run
 
 
 def report(
@@ -29,9 +44,7 @@ def report(
 
 def show(run: Run, as_json: AsJson = False) -> None:
     """Print what a run shows: transitions, phases, what is not sharp."""
-    from nucleate.store import Run as RunFolder
-
-    show_run(RunFolder.open(run), as_json=as_json)
+    show_run(opened(run), as_json=as_json)
 
 
 def show_run(run: RunFolder, *, as_json: bool, report: Path | None = None) -> None:
@@ -79,15 +92,14 @@ def table(
 ) -> None:
     """Compare several seeds, or several scanned models. Of seeds: when every level changed."""
     from nucleate.core import UserError
-    from nucleate.store import Run as RunFolder
     from nucleate.views.scan_scores import is_scan
 
     if markdown and as_json:
         raise UserError("--markdown and --json are two forms of one table", fix="leave one out")
     patterns = metric or []
-    opened = [RunFolder.open(run) for run in runs]
-    if all(is_scan(run) for run in opened) and not markdown:
-        _table_of_scans(opened, patterns, page, as_json=as_json)
+    folders = [opened(run) for run in runs]
+    if all(is_scan(run) for run in folders) and not markdown:
+        _table_of_scans(folders, patterns, page, as_json=as_json)
         return
     if page is not None:
         raise UserError(
@@ -98,7 +110,7 @@ def table(
         from nucleate.core.printed import print_json
         from nucleate.views.table_data import seeds_data
 
-        print_json("table", seeds_data(opened, patterns))
+        print_json("table", seeds_data(folders, patterns))
         return
     from nucleate.views.studytable import print_study_table
 

@@ -88,8 +88,12 @@ def read_manifest(run: Path) -> Manifest:
     try:
         content = json.loads((run / FILE).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
+        left = (run / "checkpoints").is_dir()
         raise RunFolderError(
-            "is not a run folder", where=run, expected=f"a folder with {FILE}"
+            "is not a run folder",
+            where=run,
+            expected=f"a folder with {FILE}",
+            fix="its checkpoints can be measured again: nucleate scan" if left else "",
         ) from None
     except (ValueError, RecursionError):
         raise _damaged(run) from None

@@ -8,13 +8,12 @@ from pathlib import Path
 from nucleate.bridges.tables.columns import Table
 from nucleate.bridges.tables.lm_eval import find_results, results_table
 from nucleate.bridges.tables.mlflow import find_runs, mlflow_table
-from nucleate.bridges.tables.run_folder import read_run
+from nucleate.bridges.tables.run_folder import is_run, read_run
 from nucleate.bridges.tables.tensorboard import events_table, find_events
 from nucleate.bridges.tables.trainer_state import find_state
 from nucleate.bridges.tables.wandb_log import find_logs, wandb_table
 from nucleate.core import CurveBook, DataError, UserError
 
-RUN = "run.json"
 _TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".db", ".npz", ".csv.gz", ".jsonl.gz")
 _MAX_PARTS = 2_000
 
@@ -26,7 +25,7 @@ def resolve(folder: Path) -> Source | None:
 
     None means that it is nothing by itself; it may still hold several runs.
     """
-    if (folder / RUN).is_file():
+    if is_run(folder):
         return read_run(folder)
     if (state := find_state(folder)) is not None:
         return state
@@ -99,7 +98,7 @@ def merged(books: Mapping[str, CurveBook], source: str, notes: tuple[str, ...] =
 
 
 def _is_run(folder: Path) -> bool:
-    return (folder / RUN).is_file() or find_state(folder) is not None
+    return is_run(folder) or find_state(folder) is not None
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -139,3 +139,24 @@ def test_tokens_of_a_step_are_a_number(tmp_path, tokens):
     assert isinstance(found.exception, (UserError, SystemExit))
     assert found.exit_code
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_without_its_manifest_is_read_with_a_note_and_not_passed_over(tmp_path):
+    from tests.unit.views.synthetic import write_run
+
+    for name in ("a", "b"):
+        write_run(tmp_path / name, seed=1 + (name == "b"))
+    (tmp_path / "b" / "run.json").unlink()
+    book = read_book(tmp_path, metrics=["cause.all.accuracy"])
+    assert list(book.runs) == ["a", "b"]
+    said = f"{tmp_path}/b/run.json is missing; the log's copy stands in (nucleate doctor --mend)."
+    assert said in book.notes
+    shown = CliRunner().invoke(app, ["show", str(tmp_path / "b")])
+    assert shown.exit_code == 0
+    assert f"doctor {tmp_path}/b --mend puts it back" in shown.stderr
+
+
+def test_a_file_called_log_makes_no_run(tmp_path):
+    (tmp_path / "log").write_text("no folder")
+    (tmp_path / "curves.csv").write_text("step,acc\n1,0.5\n2,0.6\n")
+    assert [curve.metric for _, curve in read_book(tmp_path).curves()] == ["acc"]
