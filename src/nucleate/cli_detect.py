@@ -60,6 +60,7 @@ def detect(
     from nucleate.bridges.tables import ColumnChoice, read_book, select
     from nucleate.views.detect.command import Request, show_findings
     from nucleate.views.detect.merge import merged
+    from nucleate.views.waiting import waiting
 
     wish = Request(
         files=tuple(files),
@@ -82,5 +83,10 @@ def detect(
         n=n,
         lr=lr,
     )
-    book = merged([read_book(source, columns=columns) for source in wish.sources])
+    with waiting(f"reading {wish.sources[0]}", quiet=quiet) as say:
+        books = []
+        for source in wish.sources:
+            say(f"reading {source}")
+            books.append(read_book(source, columns=columns))
+        book = merged(books)
     show_findings(select(book, metrics=metric or [], runs=run_filter or []), wish)

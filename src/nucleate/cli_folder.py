@@ -21,9 +21,11 @@ def doctor(
     from nucleate.store.doctor import examine
     from nucleate.store.doctor import mend as put_back
     from nucleate.views.doctor import as_data, print_examination
+    from nucleate.views.waiting import waiting
 
-    done = put_back(run) if mend else []
-    found = examine(run)
+    with waiting(f"checking {run}"):
+        done = put_back(run) if mend else []
+        found = examine(run)
     if as_json:
         from nucleate.core.printed import print_json
 
@@ -47,14 +49,17 @@ def export(
     from nucleate.core import UserError
     from nucleate.store import Run as RunFolder
     from nucleate.store.export import export as write
+    from nucleate.views.waiting import waiting
 
-    opened = RunFolder.open(run)
-    if not heads:
-        write(opened, to)
-    elif to.suffix.lower() in (".csv", ".parquet"):
-        opened.export_heads(to)
-    else:
+    if heads and to.suffix.lower() not in (".csv", ".parquet"):
         raise UserError("heads go into a table", where=to, expected=".csv or .parquet")
+    with waiting(f"reading {run}") as say:
+        opened = RunFolder.open(run)
+        say(f"writing {to}")
+        if heads:
+            opened.export_heads(to)
+        else:
+            write(opened, to)
     typer.echo(to)
 
 
@@ -89,7 +94,11 @@ def import_(
     """Make run folders of curves that another tool kept."""
     from nucleate.bridges.tables import ColumnChoice, read_book
     from nucleate.bridges.tables.into_run import import_book
+    from nucleate.views.waiting import waiting
 
-    book = read_book(source, ColumnChoice(step=step), metrics=metric or (), runs=run or ())
-    for folder in import_book(book, out, tokens_per_step=tokens_per_step):
+    with waiting(f"reading {source}") as say:
+        book = read_book(source, ColumnChoice(step=step), metrics=metric or (), runs=run or ())
+        say(f"writing {out}")
+        folders = list(import_book(book, out, tokens_per_step=tokens_per_step))
+    for folder in folders:
         typer.echo(folder)

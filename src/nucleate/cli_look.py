@@ -122,8 +122,10 @@ def _table_of_scans(
 ) -> None:
     from nucleate.views.scan_page import write_comparison
     from nucleate.views.scan_terminal import compare_scans
+    from nucleate.views.waiting import waiting
 
-    written = write_comparison(runs, page, patterns) if page else None
+    with waiting(f"comparing {len(runs)} scans"):
+        written = write_comparison(runs, page, patterns) if page else None
     if as_json:
         from nucleate.core.printed import print_json
         from nucleate.views.table_data import scans_data

@@ -20,9 +20,11 @@ def replay(
     """Derive every decision of a run from its record again. Exit 1 where one differs."""
     from nucleate.store import Run
     from nucleate.train.control.replay import replay as derive
+    from nucleate.views.waiting import waiting
 
     opened = Run.open(run)
-    result = _data(opened, derive(opened))
+    with waiting(f"deciding again what {run} decided"):
+        result = _data(opened, derive(opened))
     if as_json:
         from nucleate.core.printed import print_json
 

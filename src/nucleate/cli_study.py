@@ -111,8 +111,10 @@ def compare(
 ) -> None:
     """Compare two ways of training, seed by seed. With five lengths of the base, a saving."""
     from nucleate.studies.compare import compare as compared
+    from nucleate.views.waiting import waiting
 
-    found = compared(runs, treated or [], metrics=metric or [], quality=quality)
+    with waiting(f"reading {len(runs) + len(treated or ())} runs"):
+        found = compared(runs, treated or [], metrics=metric or [], quality=quality)
     if as_json:
         from nucleate.core.printed import print_json
 

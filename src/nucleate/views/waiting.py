@@ -16,7 +16,7 @@ SOON = 1.0
 
 @contextmanager
 def waiting(
-    what: str, *, after: float = SOON, console: Console | None = None
+    what: str, *, after: float = SOON, console: Console | None = None, quiet: bool = False
 ) -> Iterator[Callable[[str], None]]:
     """Say what is being done when it takes more than a moment; the line is gone afterwards.
 
@@ -24,6 +24,7 @@ def waiting(
         what: What is being done: ``reading runs/a``.
         after: Seconds before it is said.
         console: Where to say it; standard error by default.
+        quiet: Say nothing.
 
     Yields:
         Called with what is being done now, it replaces the line.
@@ -36,7 +37,7 @@ def waiting(
     from rich.text import Text
 
     console = console or Console(stderr=True)
-    if not console.is_terminal:
+    if quiet or not console.is_terminal:
         yield lambda now: None
         return
     shown = console.status(Text(what))

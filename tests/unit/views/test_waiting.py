@@ -44,6 +44,10 @@ def test_quick_work_and_a_file_see_nothing() -> None:
     with waiting("long", after=0.0, console=file):
         time.sleep(0.05)
     assert said(file) == ""
+    silent = console(terminal=True)
+    with waiting("long", after=0.0, console=silent, quiet=True):
+        time.sleep(0.05)
+    assert said(silent) == ""
 
 
 def test_a_mistake_on_the_way_takes_the_line_away_too() -> None:
