@@ -18,6 +18,7 @@ from nucleate.observe.processes import refuse_unless_whole
 from nucleate.observe.schedule import ProbeSettings
 from nucleate.observe.watch import Watch, watch
 from nucleate.probes.suites import Suite
+from nucleate.store import Run
 
 
 class NucleateCallback(TrainerCallback):  # type: ignore[misc]
@@ -26,7 +27,7 @@ class NucleateCallback(TrainerCallback):  # type: ignore[misc]
     With several processes the main one looks and records; mistakes that all processes can see end
     in the same line in each. A Trainer that resumes from its checkpoint goes on in the run folder,
     and so does one that begins again with a smaller batch (``auto_find_batch_size``): what it had
-    recorded is superseded, and an event says so.
+    recorded is superseded, an event says so, and the ledger holds what it cost.
     The training loss is recorded where the Trainer logs it (``logging_steps``), and nowhere else:
     it is the Trainer's mean over the steps since its last log.
 
@@ -80,7 +81,7 @@ class NucleateCallback(TrainerCallback):  # type: ignore[misc]
             )
         if not state.is_world_process_zero:
             return
-        restart, batch = "", int(getattr(state, "train_batch_size", None) or 0)
+        restart, batch = "", _batch_of(state, kwargs.get("train_dataloader"))
         if self._watch is not None:  # of a training that ended by an error
             self._watch.close(finished=False)
             if _finds_batch(args) and batch < self._batch:
@@ -89,8 +90,11 @@ class NucleateCallback(TrainerCallback):  # type: ignore[misc]
         if self._of_step and _finds_batch(args) and batch:  # told for the batch asked for
             self._of_step = round(self._of_step * batch / args.train_batch_size)
         tokenizer = self._tokenizer or kwargs.get("processing_class") or kwargs.get("tokenizer")
-        total = self._of_step * state.max_steps if self._of_step else None
         done = (self._of_step or 0) * state.global_step or int(state.num_input_tokens_seen)
+        if self._of_step and _finds_batch(args):  # the steps before may have been larger
+            done = _recorded(Path(self._run), state.global_step) or done
+        left = state.max_steps - state.global_step
+        total = done + self._of_step * left if self._of_step else None
         self._watch = watch(
             kwargs["model"],
             tokenizer,
@@ -129,6 +133,29 @@ class NucleateCallback(TrainerCallback):  # type: ignore[misc]
         if self._watch is not None:
             self._watch.close()
             self._watch = None
+
+
+def _batch_of(state: Any, loader: Any) -> int:
+    """Return the rows of one batch of one process; 0 where nothing tells.
+
+    They are those of the loader: after a resume the Trainer's state holds its checkpoint's, also
+    when training begins again with fewer.
+    """
+    sampler = getattr(loader, "batch_sampler", None)
+    rows = getattr(sampler, "batch_size", None)
+    if isinstance(rows, int) and not getattr(sampler, "split_batches", False):
+        return rows
+    return int(getattr(state, "train_batch_size", None) or 0)
+
+
+def _recorded(run: Path, step: int) -> int:
+    """Return the tokens that a run folder says a step was at; 0 where it knows nothing of it."""
+    if not step or not (run / "run.json").exists():
+        return 0
+    opened = Run.open(run)
+    known = [*opened.losses()[0], *(at for at, _ in opened.readings())]
+    before = max((at for at in known if 0 < at.step <= step), key=lambda at: at.step, default=None)
+    return round(before.tokens * step / before.step) if before else 0
 
 
 def _finds_batch(args: Any) -> bool:

@@ -11,6 +11,7 @@ from nucleate.core.errors import (
 )
 from nucleate.core.random_state import preserved_random_state
 from nucleate.core.words import (
+    BEGUN_AGAIN,
     DISCARDED,
     LADDER,
     Assessment,
@@ -32,6 +33,7 @@ from nucleate.core.words import (
 )
 
 __all__ = [
+    "BEGUN_AGAIN",
     "DISCARDED",
     "LADDER",
     "Assessment",

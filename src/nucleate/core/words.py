@@ -264,6 +264,10 @@ class Assessment:
 DISCARDED = "discarded work"
 """Part of a ledger: steps done twice because a process was interrupted; in no sum of a method."""
 
+BEGUN_AGAIN = "training begun again"
+"""Part of a ledger: steps before training began again with a smaller batch, their records
+superseded. Weights kept what they did, so they are in every sum."""
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:

@@ -83,7 +83,7 @@ class Watch:
             self.loss(loss, grad_norm)
         readings = [one.after_step(self.position) for one in self._observers]
         if any(readings):  # a run that is killed has its costs up to here
-            self._observers[0].record("ledger", self._costs())
+            self.account()
         return [reading for found in readings for reading in found]
 
     def loss(self, loss: float, grad_norm: float = float("nan")) -> None:
@@ -106,9 +106,14 @@ class Watch:
                 "(pass total_tokens, or probes=ProbeSettings(cost_cap=…))",
                 stacklevel=2,
             )
-        probes.record("ledger", self._costs())
+        self.account()
         probes.record("finish", "finished" if finished else "interrupted", end)
         self._writer.close()
+
+    def account(self) -> None:
+        """Record what the run has cost up to here, all attempts together."""
+        if self._observers:
+            self._observers[0].record("ledger", self._costs())
 
     def _costs(self) -> list[LedgerEntry]:
         flops = sum(one.flops for one in self._observers)
@@ -189,7 +194,9 @@ def watch(
     probe_flops = forward_flops(inner, context)
     begin = replace(begin, flops=3 * train_flops * begin.tokens)
     goes_on = bool(begin.step or restart) and (Path(run) / "run.json").exists()
-    before, begin = earlier(Path(run), begin) if goes_on else (Earlier(), begin)
+    before, begin = (
+        earlier(Path(run), begin, again=bool(restart)) if goes_on else (Earlier(), begin)
+    )
     plans = _plans(settings, total_tokens, train_flops, probe_flops, suite, looks, begin)
     manifest = Manifest(
         name=Path(run).name,
@@ -213,7 +220,10 @@ def watch(
     for text in (restart,) if goes_on else (*(plan.note for plan in plans), *suite.notes):
         if text:
             writer.event(Event(begin, "note", text))
-    return Watch(writer.path, train_flops, begin, observers=observers, writer=writer, before=before)
+    made = Watch(writer.path, train_flops, begin, observers=observers, writer=writer, before=before)
+    if goes_on:  # what was done beyond is known now, and only now
+        made.account()
+    return made
 
 
 @dataclass(frozen=True)

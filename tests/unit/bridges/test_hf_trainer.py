@@ -32,6 +32,7 @@ def _train(
     callbacks: list[Any],
     seed: int = 3,
     small: Callable[..., None] | None = None,
+    resume: str | None = None,
     **settings: Any,
 ) -> dict[str, torch.Tensor]:
     from transformers import Trainer, TrainingArguments
@@ -58,7 +59,8 @@ def _train(
             **settings,
         }
     )
-    Trainer(model=model, args=arguments, train_dataset=data, callbacks=callbacks).train()
+    trainer = Trainer(model=model, args=arguments, train_dataset=data, callbacks=callbacks)
+    trainer.train(resume_from_checkpoint=resume)
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
 
@@ -176,9 +178,54 @@ def test_a_trainer_that_finds_its_batch_goes_on_in_its_folder(tmp_path: Path, to
         "weights went on from step 3, what was recorded up to it is superseded",
         "out of memory with batches of 3: training began again at step 0 with 2",
     ]
+    # Three steps of 64 tokens before, six of 32 after: the same FLOPs, and none of them discarded.
+    costs = {entry.part: entry.flops for entry in run.ledger()}
+    assert costs["training begun again"] == pytest.approx(costs["training, matrix products"])
+    assert costs["training begun again"] > 0
+    assert "discarded work" not in costs
     # And so it is: the Trainer resets no weights.
     assert torch.equal(weights[1], keep.last)
     assert not torch.equal(weights[1], weights[0])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_resumed_trainer_that_runs_out_of_memory_again_counts_its_smaller_batch(
+    tmp_path: Path,
+) -> None:
+    """The Trainer's state goes on saying the batch of the checkpoint; its data are what counts."""
+    from nucleate.bridges.hf_trainer import NucleateCallback
+
+    def callback() -> NucleateCallback:
+        probes = ProbeSettings(first_tokens=16, cost_cap=10)
+        return NucleateCallback(tmp_path / "run", suite=SUITE, probes=probes, tokens_per_step=64)
+
+    def first(model: Any, args: Any, kwargs: Any) -> None:
+        if model.training and len(kwargs["input_ids"]) == 4:
+            raise RuntimeError("CUDA out of memory.")
+
+    def second(model: Any, args: Any, kwargs: Any) -> None:
+        rows = len(kwargs["input_ids"])
+        seen.append(rows)
+        if model.training and rows == 3 and seen.count(3) == 3:
+            raise RuntimeError("CUDA out of memory.")
+
+    seen: list[int] = []
+    settings = {"auto_find_batch_size": True, "save_strategy": "steps", "save_steps": 4}
+    _train(tmp_path / "a", [callback()], small=first, max_steps=6, **settings)
+    checkpoint = str(tmp_path / "a" / "checkpoint-4")
+    _train(tmp_path / "a", [callback()], small=second, resume=checkpoint, max_steps=8, **settings)
+    run = Run.open(tmp_path / "run")
+    assert seen == [3, 3, 3, 2, 2, 2, 2]
+    steps = {step.step: step.tokens for step in run.losses()[0]}
+    # Steps 1 to 4 had 3 rows of 16 tokens, 5 to 8 had 2.
+    assert [steps[n] for n in (4, 6, 8)] == [192, 256, 320]
+    notes = [event.text for event in run.events() if event.kind == "note"]
+    assert notes[-1].startswith("out of memory with batches of 3: training began again at step 4")
+    costs = {entry.part: entry.flops for entry in run.ledger()}
+    per_token = costs["training, matrix products"] / steps[8]
+    # Two steps of 3 rows went on in the weights; two of the first process were done again.
+    assert costs["training begun again"] == pytest.approx(per_token * 2 * 48)
+    assert costs["discarded work"] == pytest.approx(per_token * 2 * 48)
 
 
 @pytest.mark.filterwarnings("ignore")
