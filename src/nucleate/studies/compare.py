@@ -85,6 +85,13 @@ def compare(
             fix="the sets are paired by seed: add runs of the same seeds",
         )
     finals, others = _by_seed(first, seeds), _by_seed(second, seeds)
+    if quality and not all(quality in run.values for run in finals + others):
+        raise UserError(
+            "not every run has measured it",
+            where="--quality",
+            got=quality,
+            fix="nucleate show RUN names a run's metrics",
+        )
     rows = _differences(finals, others, metrics)
     chosen = quality or (QUALITY if all(QUALITY in r.values for r in finals + others) else TRAINING)
     found = {
@@ -232,8 +239,8 @@ def _saving(
     shared = sorted(set.intersection(*(set(own) for own in lengths)))
     if len(shared) < MIN_HORIZONS:
         why = (
-            f"the base ran at {len(shared)} lengths that all seeds share; a saving at equal "
-            f"quality needs {MIN_HORIZONS}, each trained to its own end"
+            f"the base ran at {_number(len(shared), 'length')} that all seeds share; a saving at "
+            f"equal quality needs {MIN_HORIZONS}, each trained to its own end"
         )
         return {"problem": why}
     sign = -1.0 if falls(quality) else 1.0

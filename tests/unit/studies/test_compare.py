@@ -87,7 +87,7 @@ def test_two_recipes_need_not_be_told_apart(tmp_path: Path) -> None:
 
 def test_without_a_frontier_no_saving_is_given(tmp_path: Path) -> None:
     found = nucleate.compare(*pairs(tmp_path, [0.1, 0.2]))
-    assert "1 lengths that all seeds share" in found["saving"]["problem"]
+    assert "1 length that all seeds share" in found["saving"]["problem"]
     assert lines(found)[1].startswith("saving: none can be given")
 
 
@@ -170,3 +170,24 @@ def test_in_a_terminal_and_as_json(tmp_path: Path) -> None:
     print_comparison(found, Console(file=out, width=100))
     assert "2 paired seeds: 0, 1" in out.getvalue()
     assert "a ratio of 0.5 at whatever quality" in out.getvalue()
+
+
+def test_no_name_and_no_number_is_cut_off_at_80_columns(tmp_path: Path) -> None:
+    base, treated = pairs(tmp_path, [0.1, 0.2])
+    found = nucleate.compare(base, treated)
+    row = dict(found["rows"][0], metric="agreement.relative_matched.accuracy")
+    out = io.StringIO()
+    print_comparison({**found, "rows": [row]}, Console(file=out, width=80))
+    table = out.getvalue().split("metric ")[1]
+    assert "…" not in table
+    assert "agreement.relative_matched" in table
+    assert "\n .accuracy" in table
+    assert table.splitlines()[0].split()[-2:] == ["p", "Holm"]
+
+
+def test_a_quality_that_was_not_measured_is_refused(tmp_path: Path) -> None:
+    base, treated = pairs(tmp_path, [0.1, 0.2])
+    with pytest.raises(UserError, match="--quality: not every run has measured it"):
+        nucleate.compare(base, treated, quality="nope")
+    with pytest.raises(UserError, match="--metric: no metric that every run has measured"):
+        nucleate.compare(base, treated, metrics=["nope"])

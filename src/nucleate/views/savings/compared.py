@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+WIDE = 110
+"""Characters of a terminal in which a metric and its measure stand on one line."""
+
+
 def print_comparison(found: Mapping[str, Any], console: Console | None = None) -> None:
     """Print what `nucleate.compare` found.
 
@@ -32,7 +36,7 @@ def print_comparison(found: Mapping[str, Any], console: Console | None = None) -
     for line in lines(found):
         out.print(Text(line), soft_wrap=True)
     out.print()
-    out.print(fitting(_table(found), out))
+    out.print(fitting(_table(found, narrow=out.width < WIDE), out))
     for path in found["left_out"]:
         out.print(Text(f"left out, its seed is in one set only: {path}", style="yellow"))
 
@@ -63,19 +67,28 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def _table(found: Mapping[str, Any]) -> Table:
+def _on_two_lines(metric: str) -> str:
+    """Put the measure of a metric beneath it, rather than cut either off."""
+    stem, dot, measure = metric.rpartition(".")
+    return f"{stem}\n {dot}{measure}" if dot else metric
+
+
+def _table(found: Mapping[str, Any], *, narrow: bool) -> Table:
     from rich.table import Table
 
-    table = Table(box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     for column in ("metric", "base", "treated", "difference", "95 %", "p", "Holm"):
-        table.add_column(column, justify="left" if column == "metric" else "right")
+        name = column == "metric"
+        table.add_column(
+            column, justify="left" if name else "right", no_wrap=not name, overflow="fold"
+        )
     for row in found["rows"]:
         interval = row["student"]
         bounds = "–"
         if interval["lo"] is not None:
             bounds = f"{change(interval['lo'], '')} to {change(interval['hi'], '')}"
         table.add_row(
-            row["metric"],
+            _on_two_lines(row["metric"]) if narrow else row["metric"],
             number(row["base"], 3),
             number(row["treated"], 3),
             change(row["bca"]["value"], ""),
