@@ -295,7 +295,7 @@ def main() -> None:
             raise KeyboardInterrupt
         sys.exit(status if isinstance(status, int) else 0)
     except (KeyboardInterrupt, Interrupted) as stop:
-        typer.echo(f"nucleate: {stop or 'interrupted'}", err=True)
+        typer.echo(f"nucleate: {str(stop) or 'interrupted'}", err=True)
         sys.exit(130)
     except (BrokenPipeError, SystemExit) as ended:
         if not reader_left(ended):

@@ -113,3 +113,31 @@ def test_an_output_of_another_encoding_gets_plain_signs(encoding: str, run: Path
 
 def test_plain_signs() -> None:
     assert plainly("8.40 × 10²² ± 3 … é ✓") == "8.40 x 10^22 +- 3 ... ? +"
+
+
+def test_an_interrupt_while_the_command_line_loads_is_no_traceback(monkeypatch, capsys) -> None:
+    import builtins
+
+    from nucleate.__main__ import main as begin
+
+    load = builtins.__import__
+
+    def interrupted(name: str, *rest: object) -> object:
+        if name == "nucleate.cli":
+            raise KeyboardInterrupt
+        return load(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        begin()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "nucleate: interrupted\n"
+
+
+def test_an_interrupt_of_a_command_says_so(monkeypatch, capsys) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nucleate.cli_look.opened", interrupted)
+    code, out, err = said(["show", "runs/a"], monkeypatch, capsys)
+    assert (code, out, err) == (130, "", "nucleate: interrupted\n")

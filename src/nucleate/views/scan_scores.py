@@ -17,7 +17,7 @@ from nucleate.views.labels import level_rank, number, plain_name, plus_minus, st
 if TYPE_CHECKING:
     from nucleate.store import Run
 
-BESIDE = ("accuracy", "acc_norm", "recall", "score")
+BESIDE = ("accuracy", "acc_norm", "recall", "score", "value")
 """Measures that stand for a stem, the first that was measured; else whichever comes first."""
 
 QUESTIONS = ("suite", "sets", "texts")

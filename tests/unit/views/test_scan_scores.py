@@ -121,3 +121,13 @@ def test_the_page_names_axis_chance_and_metrics_in_words(tmp_path: Path) -> None
     assert "a log axis of training steps" in page
     assert page.count('class="chance"') == 1
     assert page.count("<circle") == 4
+
+
+def test_the_learning_coefficient_stands_in_the_table_and_not_how_many_chains_were_refused(
+    tmp_path: Path,
+) -> None:
+    with RunWriter.create(tmp_path / "a", Manifest("a", {"scan": "a"}, {}, {})) as writer:
+        for measure, value in (("refused", 0.0), ("rhat", 1.01), ("value", 8.3)):
+            reading = Reading(f"llc.all.{measure}", value, level=Level.LANDSCAPE)
+            writer.reading(Step(1, 1000), reading)
+    assert [row.metric for row in score_rows([Run.open(tmp_path / "a")])] == ["llc.all.value"]
