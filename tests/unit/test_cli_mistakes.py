@@ -45,6 +45,10 @@ MISTAKES = {
     "demo --optimizer sgd": "nucleate: --optimizer: must be 'adamw' or 'muon' (got 'sgd')",
     "demo --out FILE": "is a file (expected a folder that is new or empty)",
     "train FILE": "is not a mapping (got text, expected key: value lines)",
+    "detect DIR/t.csv --value step": "no column of training steps is left: another option has",
+    "detect DIR/x.json": "no table of metrics (got keys name, recipe, expected records, columns,",
+    "import DIR/t.csv --out DIR/i --tokens-per-step 1e300": "up to 1e+18 tokens in all",
+    "show RUNS": "is not a run folder (expected a folder with run.json); name a run in it, such as",
     "study DIR/absent": "no such file; check the path",
 }
 
@@ -54,7 +58,14 @@ def test_a_mistake_is_one_line_in_the_words_that_were_typed(
     words: str, run: Path, tmp_path: Path, monkeypatch, capsys
 ) -> None:
     (tmp_path / "few.txt").write_text("hello\n")
-    places = {"RUN": str(run), "DIR": str(tmp_path), "FILE": str(tmp_path / "few.txt")}
+    (tmp_path / "t.csv").write_text("step,acc\n1,0.5\n2,0.75\n")
+    (tmp_path / "x.json").write_text('{"name": "x", "recipe": {"seed": 0}}')
+    places = {
+        "RUN": str(run),
+        "RUNS": str(run.parent),
+        "DIR": str(tmp_path),
+        "FILE": str(tmp_path / "few.txt"),
+    }
     arguments = [places.get(w, w.replace("DIR", str(tmp_path))) for w in words.split()]
     code, out, err = said(arguments, monkeypatch, capsys)
     assert (code, out, err.count("\n")) == (2, "", 1)

@@ -88,18 +88,25 @@ def read_manifest(run: Path) -> Manifest:
     try:
         content = json.loads((run / FILE).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        left = (run / "checkpoints").is_dir()
         raise RunFolderError(
-            "is not a run folder",
-            where=run,
-            expected=f"a folder with {FILE}",
-            fix="its checkpoints can be measured again: nucleate scan" if left else "",
+            "is not a run folder", where=run, expected=f"a folder with {FILE}", fix=_instead(run)
         ) from None
     except (ValueError, RecursionError):
         raise _damaged(run) from None
     except OSError as error:
         raise RunFolderError("cannot be read", where=run / FILE, got=error.strerror) from None
     return _from_json(run, content)
+
+
+def _instead(folder: Path) -> str:
+    """Return what can be done with a folder that is no run, where something can."""
+    if (folder / "checkpoints").is_dir():
+        return "its checkpoints can be measured again: nucleate scan"
+    try:
+        inside = sorted(entry.parent for entry in folder.glob(f"*/{FILE}"))
+    except OSError:
+        return ""
+    return f"name a run in it, such as {inside[0]}" if inside else ""
 
 
 def _from_json(run: Path, content: Any) -> Manifest:

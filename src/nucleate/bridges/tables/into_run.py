@@ -10,6 +10,9 @@ from pathlib import Path
 from nucleate.core import CurveBook, Event, Reading, RunFolderError, Step, UserError
 from nucleate.store import Manifest, RunWriter
 
+MOST_TOKENS = 1e18
+"""Tokens that no run has been trained on."""
+
 
 def import_book(book: CurveBook, out: str | Path, *, tokens_per_step: float = 0.0) -> list[Path]:
     """Write the curves of a book as finished runs.
@@ -37,8 +40,13 @@ def import_book(book: CurveBook, out: str | Path, *, tokens_per_step: float = 0.
             fix=f"say how many tokens one {book.axis} has: --tokens-per-step N",
         )
     each = tokens_per_step if book.axis != "tokens" else 0.0
-    if not math.isfinite(each):
-        raise UserError("--tokens-per-step is no number of tokens", got=tokens_per_step)
+    last = max((float(curve.tokens.max()) for _, curve in book.curves()), default=0.0)
+    if not math.isfinite(each) or each * last > MOST_TOKENS:
+        raise UserError(
+            "--tokens-per-step is no number of tokens",
+            got=tokens_per_step,
+            expected=f"up to {MOST_TOKENS:.0e} tokens in all",
+        )
     folders = _folders(book, out)
     content = {run: _by_step(book, run, each) for run in folders}
     if len(folders) > 1 and out.exists() and (out.is_file() or any(out.iterdir())):

@@ -12,6 +12,7 @@ from nucleate.bridges.tables.columns import Table
 from nucleate.bridges.tables.records import table_of
 from nucleate.bridges.tables.streams import encoding_of, read_all
 from nucleate.core import DataError
+from nucleate.core.errors import Words
 
 _WRAPPERS = ("data", "history", "records", "rows", "metrics", "logs", "log", "results", "scalars")
 _SCALAR = ("wall_time", "step", "value")
@@ -48,7 +49,9 @@ def json_table(document: object, path: Path) -> Table:
     """
     records = _records(document)
     if records is None:
-        raise DataError("no table of metrics", where=path, got=document, expected=_SHAPES)
+        keys = f"keys {', '.join(map(str, document))}" if isinstance(document, dict) else None
+        shown = Words(keys) if keys else document
+        raise DataError("no table of metrics", where=path, got=shown, expected=_SHAPES)
     if not records:
         raise DataError("is empty", where=path, expected=_SHAPES)
     return table_of(_tagged(records, path, document), str(path))

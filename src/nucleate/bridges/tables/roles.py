@@ -139,6 +139,13 @@ def _take_positions(table: Table, rest: list[str], roles: Roles, *, asked: bool)
         for axis in names.POSITIONS:
             if own := [name for _, each, name in ranked if each == axis]:
                 roles.positions[axis] = own
+    if not roles.positions and not called:
+        raise DataError(
+            "no column of training steps is left: another option has taken it",
+            where=table.source,
+            got=Words(", ".join(table.columns)),
+            fix="name each column once, that of the steps with --step",
+        )
     if not roles.positions:
         raise _text_for_numbers(table, called[0][0], "--step")
     positions = {name for found in roles.positions.values() for name in found}
