@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,7 @@ def two_nn(
     queries: int | None = None,
     seed: int = 0,
     differ: bool = False,
+    near_ND: NDArray[np.float32] | None = None,
     device: Device = None,
 ) -> IntrinsicDimension:
     """Estimate intrinsic dimension by TwoNN, of all points and again of ever smaller subsamples.
@@ -67,6 +69,7 @@ def two_nn(
             all if left out or too many.
         seed: Of the subsamples and of the queries.
         differ: Whether no two points are known to be equal (`distinct`); looked for if not.
+        near_ND: The points, all finite, less one near their mean (`centred`); computed if left out.
         device: Where to look for neighbours; the processor if left out.
 
     Raises:
@@ -81,20 +84,22 @@ def two_nn(
     if not differ:
         kept_M, _ = distinct(given)
         points = given if len(kept_M) == len(given) else given[kept_M]
-    if len(points) < _FEW or not np.isfinite(points).all():
+    if len(points) < _FEW or not (near_ND is not None or np.isfinite(points).all()):
         raise DataError(
             "too few distinct points for a dimension", got=len(points), expected=f"≥ {_FEW}, finite"
         )
-    rng = np.random.default_rng(seed)
-    asked = rng.permutation(len(points))[:queries] if queries else np.arange(len(points))
-    whole = _dimension(points, asked, device)
+    asked = _drawn(len(points), queries, seed)
+    whole = _dimension(points, asked, near_ND, device)
     by_size = [(len(points), whole)]
+    if halvings:
+        rng = np.random.default_rng(seed)
+        rng.permutation(len(points) if queries else 0)  # the queries were drawn first
     for halving in range(1, halvings + 1):
         size = len(points) >> halving
         if size < _FEW:
             break
         chosen = (rng.choice(len(points), size, replace=False) for _ in range(repeats))
-        each = [_dimension(points[rows], np.arange(size), device) for rows in chosen]
+        each = [_dimension(points[rows], np.arange(size), None, device) for rows in chosen]
         by_size.append((size, float(np.mean(each))))
     return IntrinsicDimension(
         whole, tuple(by_size), len(points), len(given) - len(points), len(asked)
@@ -104,9 +109,22 @@ def two_nn(
 _FEW, _BLOCK = 20, 512
 
 
-def _dimension(points_ND: NDArray[Any], asked_Q: NDArray[np.int64], device: Device) -> float:
+@lru_cache(maxsize=16)
+def _drawn(points: int, queries: int | None, seed: int) -> NDArray[np.int64]:
+    """Return the points whose neighbours are looked for; the same in every layer."""
+    if not queries:
+        return np.arange(points)
+    return np.random.default_rng(seed).permutation(points)[:queries]
+
+
+def _dimension(
+    points_ND: NDArray[Any],
+    asked_Q: NDArray[np.int64],
+    near_ND: NDArray[np.float32] | None,
+    device: Device,
+) -> float:
     if device is None:
-        ratios = np.sort(_ratios(points_ND, asked_Q))
+        ratios = np.sort(_ratios(points_ND, asked_Q, near_ND))
     else:
         square_Q2 = nearest_two(points_ND, asked_Q, device)
         ratios = np.sort(np.sqrt(square_Q2[:, 1] / square_Q2[:, 0]))
@@ -117,15 +135,16 @@ def _dimension(points_ND: NDArray[Any], asked_Q: NDArray[np.int64], device: Devi
     return float(x @ y) / below if below > 0 else math.nan
 
 
-def _ratios(points_ND: NDArray[Any], asked_Q: NDArray[np.int64]) -> Array:
+def _ratios(
+    points_ND: NDArray[Any], asked_Q: NDArray[np.int64], near_ND: NDArray[np.float32] | None
+) -> Array:
     """Return r2 / r1 of some points.
 
     A product in float32 finds the two nearest; distances to those are then taken of differences.
     Where the product cannot tell near points from each other (its error, about 1e-7 of the mean
     square, is not small against their distance) float64 finds them.
     """
-    mean = np.full(len(points_ND), 1 / len(points_ND), points_ND.dtype) @ points_ND
-    single = (points_ND - mean).astype(np.float32, copy=False)
+    single = _less_mean(points_ND).astype(np.float32, copy=False) if near_ND is None else near_ND
     squares_N = _squares(single)
     out = np.empty(len(asked_Q))
     for start in range(0, len(asked_Q), _BLOCK):
@@ -133,10 +152,16 @@ def _ratios(points_ND: NDArray[Any], asked_Q: NDArray[np.int64]) -> Array:
         square_B2 = _nearest(points_ND, single, squares_N, asked_B)
         doubtful = square_B2[:, 0] < _SINGLE * squares_N[asked_B]
         if doubtful.any():
-            double = points_ND.astype(np.float64) - mean
+            double = _less_mean(points_ND.astype(np.float64))
             square_B2[doubtful] = _nearest(points_ND, double, _squares(double), asked_B[doubtful])
         out[start : start + _BLOCK] = np.sqrt(square_B2[:, 1] / square_B2[:, 0])
     return out
+
+
+def _less_mean(points_ND: NDArray[Any]) -> NDArray[Any]:
+    mean = np.full(len(points_ND), 1 / len(points_ND), points_ND.dtype) @ points_ND
+    less: NDArray[Any] = points_ND - mean
+    return less
 
 
 _SINGLE = 1e-3
