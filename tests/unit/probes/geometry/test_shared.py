@@ -150,6 +150,21 @@ def test_neighbours_far_closer_than_float32_products_can_tell(rng):
     )
 
 
+@pytest.mark.parametrize("clump", [4, 300], ids=["few are near", "many are near"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_neighbours_in_clumps_are_those_of_all_differences(clump, dtype, rng):
+    """Clumps of a ten thousandth of the cloud's size, and a point far away from all."""
+    middles = rng.normal(size=(600 // clump, 1, 16))
+    x = (middles + 1e-4 * rng.normal(size=(len(middles), clump, 16))).reshape(-1, 16)
+    x = np.concatenate([x, np.full((1, 16), 1e3)]).astype(dtype)
+    away = ((x[:, None].astype(float) - x) ** 2).sum(-1)
+    first, second = np.sort(away, 1)[:, 1:3].T
+    ratio = np.sort(np.sqrt(second / first))[: int(0.9 * 601)]
+    share = np.arange(1, len(ratio) + 1) / 601
+    expected = -np.log(ratio) @ np.log1p(-share) / (np.log(ratio) @ np.log(ratio))
+    assert two_nn(x, halvings=0).dimension == pytest.approx(expected, rel=2e-4)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_one_pass_gives_what_passes_of_their_own_give(family):
     model = tiny(family)
