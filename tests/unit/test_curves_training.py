@@ -11,10 +11,13 @@ from benchmarks.detect.grids import Grid, draw_grid
 from benchmarks.detect.parts import DoesNotFitError
 from benchmarks.detect.training import broad, broad_changes, broad_trends
 from benchmarks.detect.training.__main__ import schedule, widened
-from benchmarks.detect.training.draws import SORTS, Mix, make
+from benchmarks.detect.training.augment import HAS_ERROR, HAS_RATE, VALUE, augmented
+from benchmarks.detect.training.draws import SHORT, SORTS, Mix, make
+from benchmarks.detect.training.model import Model
 from benchmarks.detect.training.stream import Stream
 
-from nucleate.detect.network.picture import BINS, CHANNELS
+from nucleate.detect.network.picture import BINS, CHANNELS, picture
+from nucleate.detect.series import clean
 
 FINE = np.arange(0.0, 6.0, 0.001)
 WHOLE = Grid("regular", 10.0**FINE, np.ones(FINE.size, dtype=bool))
@@ -76,6 +79,79 @@ def test_a_seed_draws_the_same_curves_again():
     assert np.array_equal(one.target, two.target)
     assert one.picture.shape[1:] == (len(CHANNELS), BINS)
     assert set(make((5, 4), 20, smooth=True).sort) == {SORTS.index("smooth")}
+
+
+def test_hard_curves_are_shorter_and_more_often_kinked():
+    plain, hard = (make(8, 3500, mix=Mix(broad=0.5, hard=hard)) for hard in (False, True))
+    assert np.mean(plain.size < SHORT) < 0.46 < np.mean(hard.size < SHORT)
+    kink = SORTS.index("kink")
+    assert np.mean(plain.sort == kink) < np.mean(hard.sort == kink)
+
+
+@pytest.mark.parametrize("num", [15, 40, 150])
+def test_excursions_leave_the_trend_for_three_readings_or_a_tenth_of_them(num):
+    longest = 0
+    for seed in range(200):
+        away = broad.draw_excursions(np.random.default_rng(seed), num, 2.0)
+        assert away.shape == (num,)
+        assert away[0] == away[-1] == 0.0
+        # Two of unlike sign may lie upon each other.
+        assert 0.0 < np.abs(away).max() <= 8.0
+        longest = max(longest, np.count_nonzero(away))
+    assert max(3, num // 10) <= longest <= 2 * max(3, num // 10)
+
+
+def _tilted_like(pictures, seed):
+    """Return `augmented` pictures and those that were turned over only, by the same seed."""
+    out = augmented(pictures.clone(), torch.Generator().manual_seed(seed))
+    alone = pictures[:, VALUE].clone()
+    alone[::2] *= -1.0
+    return out, alone
+
+
+def test_a_tilted_picture_is_that_of_a_tilted_curve():
+    steps = np.logspace(0, 4, BINS)
+    values = (steps > 100.0) + 0.02 * np.random.default_rng(0).standard_normal(BINS)
+    values = (values - values.mean()) / values.std()
+    pictures = torch.from_numpy(picture(clean(steps, values)))[None].repeat(64, 1, 1)
+    out, alone = _tilted_like(pictures, 1)
+    tilted, middle = 0, (np.arange(BINS) + 0.5) / BINS
+    for number, (new, old) in enumerate(zip(out.numpy(), alone.numpy(), strict=True)):
+        # Whatever parabola was added: the picture is that of the readings and it, standardised.
+        design = np.column_stack([old, np.ones(BINS), middle, middle**2])
+        share, *trend = np.linalg.lstsq(design, new[VALUE], rcond=None)[0]
+        place = np.log10(steps) / 4.0
+        curve = values * (1.0 if number % 2 else -1.0)
+        curve = curve + np.column_stack([place**0, place, place**2]) @ trend / share
+        again = picture(clean(steps, curve))
+        np.testing.assert_allclose(new[VALUE], again[VALUE], atol=0.01)
+        np.testing.assert_allclose(new[2], again[2], atol=0.02)
+        tilted += bool(np.hypot(*trend[1:]) > 1e-3)
+    assert 20 <= tilted <= 44
+
+
+def test_what_is_told_is_kept_back_now_and_then_and_nothing_else_changes():
+    pictures = torch.from_numpy(make(6, 600).picture.astype(np.float32))
+    out, _ = _tilted_like(pictures, 2)
+    assert torch.isfinite(out).all()
+    for number, channel in enumerate(CHANNELS):
+        if channel in ("read", "span", "count"):
+            assert torch.equal(out[:, number], pictures[:, number])
+    for channel, nothing in ((HAS_ERROR, 0.0), (HAS_RATE, 1.0)):
+        before, after = pictures[:, channel, 0], out[:, channel, 0]
+        assert 0.7 < after.sum() / before.sum() < 0.97
+        assert not bool(((after == 1.0) & (before == 0.0)).any())
+        assert set(out[after == 0.0][:, channel - 1].unique().tolist()) == {nothing}
+
+
+def test_gradients_of_a_model_in_half_precision_are_finite():
+    torch.manual_seed(0)
+    model = Model(16)
+    pictures = torch.from_numpy(make(7, 40).picture.astype(np.float32))
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = model(pictures).float().square().sum()
+    loss.backward()
+    assert all(torch.isfinite(weight.grad).all() for weight in model.parameters())
 
 
 def test_the_newest_curves_take_the_place_of_the_oldest():

@@ -1,6 +1,6 @@
 """Train the networks of `nucleate.detect.network` on curves that are drawn meanwhile.
 
-python -m benchmarks.detect.training --minutes 8 --workers 15 --out FOLDER
+python -m benchmarks.detect.training --minutes 12 --workers 15 --out FOLDER
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, max_pool1d
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from benchmarks.detect.training.augment import augmented
 from benchmarks.detect.training.draws import TRAINING, Mix, chunks
 from benchmarks.detect.training.model import Model
 from benchmarks.detect.training.stream import Stream, streaming
@@ -23,6 +24,9 @@ from benchmarks.detect.training.tell import tell
 
 AVERAGED = 0.999
 """The weights that are kept are an average over the last steps: what stays of it at each."""
+
+EVERY = 8
+"""Steps from one term of this average to the next."""
 
 BESIDE = 2
 """Places on either side of a change that count as its place: where exactly, likelihoods say."""
@@ -56,30 +60,35 @@ class Learner:
             self.model.load_state_dict(
                 {name: torch.from_numpy(w.astype(np.float32)) for name, w in np.load(start).items()}
             )
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), rate, weight_decay=0.01)
+        on_card = device.type == "cuda"
+        self._compiled = torch.compile(self.model) if on_card else self.model
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), rate, weight_decay=0.01, fused=on_card
+        )
         self.averaged = AveragedModel(
-            self.model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGED), use_buffers=False
+            self.model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGED**EVERY), use_buffers=False
         )
         self.device = device
         self.steps = 0
         self.loss = torch.zeros((), device=device)
-        self._generator = torch.Generator().manual_seed(seed)
+        self._generator = torch.Generator(device).manual_seed(seed)
 
     def step(self, stream: Stream, batch: int, done: float) -> None:
         """Learn from one batch; `done` is the share of the time that is over."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * schedule(done)
         pictures, target = stream.batch(batch, self._generator)
-        pictures[::2, 0] *= -1.0
+        pictures = augmented(pictures, self._generator)
         with torch.autocast(self.device.type, torch.bfloat16):
-            logits = self.model(pictures)
+            logits = self._compiled(pictures)
         loss = binary_cross_entropy_with_logits(logits.float(), widened(target))
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
-        self.averaged.update_parameters(self.model)
         self.steps += 1
+        if self.steps % EVERY == 0:
+            self.averaged.update_parameters(self.model)
         self.loss = 0.99 * self.loss + 0.01 * loss.detach() if self.steps > 1 else loss.detach()
 
     def save(self, folder: Path) -> Path:
@@ -113,11 +122,11 @@ def main() -> None:
     """Train for a while, print what is found on curves held out, write the weights."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder for the weights")
-    parser.add_argument("--minutes", type=float, default=8.0)
+    parser.add_argument("--minutes", type=float, default=12.0)
     parser.add_argument("--workers", type=int, default=2, help="processes that draw curves")
     parser.add_argument("--capacity", type=int, default=4_000_000, help="curves kept at once")
     parser.add_argument("--batch", type=int, default=1024)
-    parser.add_argument("--width", type=int, nargs="+", default=[128, 128])
+    parser.add_argument("--width", type=int, nargs="+", default=[192])
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--start", type=Path, nargs="+", default=[], help="weights to go on from")
     parser.add_argument("--seed", type=int, default=1, help="of the curves")
@@ -130,10 +139,14 @@ def main() -> None:
         for number, (width, start) in enumerate(zip_longest(wish.width, wish.start))
     ]
     begin = time.perf_counter()
-    held_out = {
-        name: chunks(2001 + number, wish.held_out, wish.workers, smooth=False, mix=mix)
-        for number, (name, mix) in enumerate({"own": Mix(), "broad": Mix(broad=1.0)}.items())
-    }
+    held_out = (
+        {}
+        if not wish.held_out
+        else {
+            name: chunks(2001 + number, wish.held_out, wish.workers, smooth=False, mix=mix)
+            for number, (name, mix) in enumerate({"own": Mix(), "broad": Mix(broad=1.0)}.items())
+        }
+    )
     print(f"held out: drawn in {time.perf_counter() - begin:.0f} s", flush=True)
     with streaming(wish.seed, wish.workers, wish.capacity, device) as stream:
         while stream.num < min(FIRST, wish.capacity):

@@ -30,23 +30,44 @@ from benchmarks.detect.training.varied import draw_changes
 Rng = np.random.Generator
 
 
-def draw(rng: Rng, what: str, grid: Grid, least_snr: float, tries: int = 100) -> Curve:
+def draw(
+    rng: Rng,
+    what: str,
+    grid: Grid,
+    least_snr: float,
+    beside: str | None = None,
+    *,
+    long_spikes: bool = False,
+    tries: int = 100,
+) -> Curve:
     """Draw a curve of one of `benchmarks.detect.training.draws.SORTS`.
+
+    Args:
+        rng: Source of randomness.
+        what: Sort of curve.
+        grid: Where readings are taken.
+        least_snr: Signal-to-noise of the least clear change.
+        beside: Nuisance on a curve with a change; any, or none, by default.
+        long_spikes: Whether half of the spikes are `draw_excursions`.
+        tries: Draws after which this grid is given up.
 
     Raises:
         DoesNotFitError: This grid cannot hold such a change.
     """
     for _ in range(tries):
         try:
-            return _draw(rng, what, grid, least_snr)
+            return _draw(rng, what, grid, least_snr, beside, long_spikes)
         except DoesNotFitError:
             continue
     raise DoesNotFitError(f"no broad {what} fits this grid")
 
 
-def _draw(rng: Rng, what: str, grid: Grid, least_snr: float) -> Curve:
-    beside = what
-    if what in CHANGES:
+def _draw(
+    rng: Rng, what: str, grid: Grid, least_snr: float, beside: str | None, long_spikes: bool
+) -> Curve:
+    if what not in CHANGES:
+        beside = what
+    elif beside is None:
         beside = str(rng.choice(("", "", "", "warm-up", "cosine", "wsd", "spike")))
     u, lr, extra = grid.x - grid.x[0], None, np.zeros(grid.x.size)
     if beside == "warm-up":
@@ -62,11 +83,12 @@ def _draw(rng: Rng, what: str, grid: Grid, least_snr: float) -> Curve:
     truths, shapes = draw_changes(rng, what, grid, _one, (-1.4, 0.4))
     level = trend + sum(shapes) + extra
     if rng.random() < 0.2:
-        return _counted(rng, what, grid, level, truths, shapes, lr, least_snr, beside)
+        return _counted(rng, what, grid, level, truths, shapes, lr, least_snr, beside, long_spikes)
     deviation, noise = draw_noise(rng, grid, level)
     _insist(grid, shapes, deviation, least_snr)
     if beside == "spike":
-        level = level + draw_spikes(rng, grid, deviation.max() * 10.0 ** rng.uniform(0.7, 1.9))[1]
+        size = deviation.max() * 10.0 ** rng.uniform(0.7, 1.9)
+        level = level + _spikes(rng, grid, size, long_spikes)
     if beside == "restart":
         level = level + draw_restart(rng, grid, deviation.max() * 10.0 ** rng.uniform(0.8, 1.9))[1]
     values = np.where(grid.there, level + deviation * noise, np.nan)
@@ -98,6 +120,7 @@ def _counted(
     lr: np.ndarray | None,
     least_snr: float,
     beside: str,
+    long_spikes: bool,
 ) -> Curve:
     """Shares of 30 to 10,000 items that are right; over-dispersed items now and then."""
     items = int(np.exp(rng.uniform(np.log(30), np.log(10_000))))
@@ -108,7 +131,8 @@ def _counted(
     deviation = np.sqrt(rate * (1 - rate) / items)
     _insist(grid, [scale * shape for shape in shapes], deviation, least_snr)
     if beside == "spike":
-        rate = rate + draw_spikes(rng, grid, deviation.max() * 10.0 ** rng.uniform(0.7, 1.5))[1]
+        size = deviation.max() * 10.0 ** rng.uniform(0.7, 1.5)
+        rate = rate + _spikes(rng, grid, size, long_spikes)
     if beside == "restart":
         rate = rate + draw_restart(rng, grid, deviation.max() * 10.0 ** rng.uniform(0.8, 1.5))[1]
     if rng.random() < 0.3:
@@ -121,6 +145,38 @@ def _counted(
     half = (np.nan_to_num(values) * items + 0.5) / (items + 1)
     told = np.sqrt(half * (1 - half) / items) if rng.random() < 0.6 else None
     return Curve(what, grid.steps, values, stderr=told, lr=lr, changes=tuple(truths))
+
+
+def _spikes(rng: Rng, grid: Grid, size: float, long: bool) -> np.ndarray:
+    if long and rng.random() < 0.5:
+        return draw_excursions(rng, grid.x.size, size)
+    return draw_spikes(rng, grid, size)[1]
+
+
+def draw_excursions(rng: Rng, num: int, size: float) -> np.ndarray:
+    """Draw one or two excursions of one reading to a tenth of them, and of three at least.
+
+    A box, a box whose readings differ, a triangle, or a rise and a fall of unlike speed.
+    """
+    total = np.zeros(num)
+    for _ in range(int(rng.choice((1, 1, 2)))):
+        long = int(rng.integers(1, max(3, num // 10) + 1))
+        start = int(rng.integers(1, num - long - 1))
+        inside = (np.arange(long) + 0.5) / long
+        form = int(rng.integers(4))
+        if form == 0:
+            shape = np.ones(long)
+        elif form == 1:
+            shape = rng.uniform(0.4, 1.0, long)
+        elif form == 2:
+            shape = 1.0 - np.abs(2.0 * inside - 1.0) if long > 1 else np.ones(1)
+        else:
+            peak = rng.uniform(0.1, 0.9)
+            shape = np.minimum(inside / peak, (1.0 - inside) / (1.0 - peak))
+        shape = shape / shape.max()
+        sign = rng.choice((-1.0, 1.0))
+        total[start : start + long] += sign * size * rng.uniform(0.5, 2.0) * shape
+    return total
 
 
 def draw_noise(rng: Rng, grid: Grid, level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

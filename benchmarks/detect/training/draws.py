@@ -24,6 +24,13 @@ SHARES = {"smooth": 3.0, "spike": 2.0, **dict.fromkeys(CHANGES, 1.5)}
 
 Seed = int | Sequence[int]
 
+TURNS_HARD = ("regular", "jittered", "gaps", "missing", "pythia", "regular", "jittered")
+TURNS_HARD += ("gaps", "missing", "all pythia", "dense", "regular", "jittered")
+"""Kinds of grids of the hard curves: fewer long ones, on which changes are seen most easily."""
+
+SHORT = 40
+"""Grids with fewer readings are short: a third of the hard curves has such a one by choice."""
+
 PER_GRID = 16
 CHUNK = 512
 FAINT = 5.0
@@ -35,13 +42,20 @@ VARIED = ("smooth", "spike", "step", "kink", "two steps")
 
 @dataclass(frozen=True)
 class Mix:
-    """Share of the curves that are `varied` and `broad` ones; the others are the benchmark's."""
+    """What curves are drawn.
+
+    Attributes:
+        varied, broad: Share of the curves that are such ones; the others are the benchmark's.
+        hard: Whether there are more of what is hardest to find: short grids, changes beside
+            spikes, kinks; and spikes of several readings on short grids.
+    """
 
     varied: float = 0.0
     broad: float = 0.0
+    hard: bool = False
 
 
-TRAINING = Mix(varied=0.2, broad=0.4)
+TRAINING = Mix(varied=0.2, broad=0.4, hard=True)
 
 
 @dataclass(frozen=True)
@@ -88,10 +102,14 @@ def make(seed: Seed, num: int, *, smooth: bool = False, mix: Mix = TRAINING) -> 
     rng = np.random.default_rng(seed)
     share = np.array([SHARES.get(sort, 1.0) for sort in SORTS])
     share[1:] *= not smooth
+    if mix.hard:
+        share[SORTS.index("kink")] *= 1.5
     rows: list[tuple] = []
-    turn = int(rng.integers(len(TURNS)))
+    turns = TURNS_HARD if mix.hard else TURNS
+    turn = int(rng.integers(len(turns)))
     while len(rows) < num:
-        grid = draw_grid(rng, TURNS[turn % len(TURNS)])
+        kind = turns[turn % len(turns)]
+        grid = _short(rng, kind) if mix.hard and rng.random() < 1 / 3 else draw_grid(rng, kind)
         turn += 1
         for _ in range(PER_GRID):
             sort = int(rng.choice(len(SORTS), p=share / share.sum()))
@@ -102,16 +120,24 @@ def make(seed: Seed, num: int, *, smooth: bool = False, mix: Mix = TRAINING) -> 
     return Draws(*columns)
 
 
+def _short(rng: np.random.Generator, kind: str) -> Grid:
+    grid = draw_grid(rng, kind)
+    while kind not in ("pythia", "all pythia", "dense") and grid.there.sum() >= SHORT:
+        grid = draw_grid(rng, kind)
+    return grid
+
+
 def _one(rng: np.random.Generator, grid: Grid, sort: int, mix: Mix) -> tuple | None:
     least = CLEAR if rng.random() < 0.85 else FAINT
     kind = rng.random()
+    beside = "spike" if mix.hard and SORTS[sort] in CHANGES and rng.random() < 0.15 else None
     try:
         if kind < mix.broad:
-            curve = broad.draw(rng, SORTS[sort], grid, least)
+            curve = broad.draw(rng, SORTS[sort], grid, least, beside, long_spikes=mix.hard)
         elif kind < mix.broad + mix.varied and SORTS[sort] in VARIED:
             curve = varied.draw(rng, SORTS[sort], grid, least)
         else:
-            curve = draw(rng, SORTS[sort], grid, least_snr=least)
+            curve = draw(rng, SORTS[sort], grid, least_snr=least, beside=beside)
     except DoesNotFitError:
         return None
     series = seen(rng, curve)

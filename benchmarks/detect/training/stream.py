@@ -51,7 +51,7 @@ class Stream:
 
     def batch(self, num: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Return pictures ``(num, C, BINS)`` and targets ``(num, 2, BINS)`` of some curves."""
-        some = torch.randint(self.num, (num,), generator=generator).to(self.device)
+        some = torch.randint(self.num, (num,), generator=generator, device=self.device)
         return self._pictures[some].float(), self._targets[some].float()
 
 
