@@ -9,6 +9,9 @@ ratio is the median over rounds, in each of which every side runs once in turn. 
 keep freed pages for all sides: whether it gives them back, to be faulted in again by the next
 pass, is luck, and alone moved sides by up to half a pass.
 
+The rows are those that heads are read on, padded; padding is no point of a representation. With
+``--full`` there is none, and every position is one.
+
 Sides: the plain forward pass with its logits; the pass that shows attention, with nothing read;
 all head scores (attention patterns, direct logit attribution); geometry (ranks, spectrum,
 intrinsic dimension, CKA between layers) and the logit lens, each with a pass of its own; all of
@@ -65,6 +68,7 @@ def main() -> None:
     parser.add_argument("--size", default="base", help="tiny, small, base or wide")
     parser.add_argument("--context", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--full", action="store_true", help="random tokens where padding was")
     parser.add_argument("--no-ablation", action="store_true", help="leave out the slow side")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--side", help="run one side once and print the memory it took, in MB")
@@ -97,6 +101,8 @@ def sides(wish: argparse.Namespace) -> tuple[Sides, str]:
     shape = {"layers": model.config.num_hidden_layers, "heads": model.config.num_attention_heads}
     every = story_head_items(world, Mixture(), tokenizer, context=wish.context, rows=ROWS, **shape)
     items = some_rows(every, len(every.ids_BT) - ROWS, len(every.ids_BT))
+    if wish.full:
+        items = filled(items)
     ids_BT = items.ids_BT.to(wish.device)
     apart = GeometryItems(items.ids_BT.numpy(), real=items.real_BT.numpy(), lens_points=LENS_POINTS)
     heads, geometry = apart.together(items)
@@ -151,6 +157,14 @@ def some_rows(items: HeadItems, first: int, last: int) -> HeadItems:
         behaviours=tuple(x.of_rows(first, last)[0] for x in items.behaviours),
         example=None,
     )
+
+
+def filled(items: HeadItems) -> HeadItems:
+    """Return the same rows with tokens drawn from all of them in place of padding."""
+    ids_BT, drawn = items.ids_BT.clone(), torch.Generator().manual_seed(0)
+    told, empty = ids_BT[items.real_BT], ~items.real_BT
+    ids_BT[empty] = told[torch.randint(len(told), (int(empty.sum()),), generator=drawn)]
+    return replace(items, ids_BT=ids_BT, real_BT=torch.ones_like(empty))
 
 
 def keep_pages() -> None:

@@ -13,7 +13,7 @@ from nucleate.core import preserved_random_state
 
 
 @contextmanager
-def held_still(model: Any, *, draws: bool = True) -> Iterator[Any]:
+def held_still(model: Any, *others: Any, draws: bool = True) -> Iterator[Any]:
     """Lend a module in evaluation mode and outside autocast.
 
     Afterwards every module is in the mode it was in, and every random generator in the state it
@@ -24,23 +24,25 @@ def held_still(model: Any, *, draws: bool = True) -> Iterator[Any]:
 
     Args:
         model: Any module.
-        draws: Whether it may draw random numbers in evaluation mode; where it does not, generators
-            are not looked after, which takes longer than a norm of a small model.
+        others: Modules that are held still with it.
+        draws: Whether they may draw random numbers in evaluation mode; where they do not,
+            generators are not looked after, which takes longer than a norm of a small model.
     """
-    found = [_Noted(module) for module in _modules(model)]
+    modules = _modules(model, *others)
+    noted = [_noted(vars(module)) for module in modules]
     device = next(model.parameters()).device.type
     try:
         guarded = preserved_random_state() if draws else nullcontext()
         with guarded, torch.autocast(device, enabled=False):
-            for noted in found:
-                if noted.training:
-                    noted.module.training = False
+            for module in modules:
+                if module.training:
+                    module.training = False
             if _BEFORE in vars(model):  # autocast that accelerate has put around the model
                 model.forward = vars(model)[_BEFORE]
             yield model
     finally:
-        for noted in found:
-            noted.restore()
+        for module, then in zip(modules, noted, strict=True):
+            _restore(vars(module), *then)
 
 
 _BEFORE = "_original_forward"
@@ -57,9 +59,9 @@ _kinds = itemgetter(
 )
 
 
-def _modules(model: Any) -> list[Any]:
-    """Return what `model.modules()` yields, in any order: a look at a small model waits for it."""
-    found, known = [model], {model}
+def _modules(*models: Any) -> list[Any]:
+    """Return what their `modules()` yield, in any order: a look at a small model waits for it."""
+    found, known = list(models), set(models)
     for module in found:  # grows as it goes
         for child in module._modules.values():
             if child is not None and child not in known:
@@ -68,41 +70,37 @@ def _modules(model: Any) -> list[Any]:
     return found
 
 
-class _Noted:
-    """A module with its mode, attributes, buffers, and which hooks it has of each kind, if any."""
+_Hooks = list[set[Any]] | None
 
-    __slots__ = ("attributes", "buffers", "hooks", "module", "training")
 
-    def __init__(self, module: Any) -> None:
-        self.module, self.training = module, module.training
-        self.attributes = dict(vars(module))
-        self.buffers = dict(self.attributes["_buffers"])
-        kinds = _kinds(self.attributes)
-        self.hooks = [set(kind) for kind in kinds] if any(kinds) else None
+def _noted(there: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], _Hooks]:
+    """Return a module's attributes, its mode among them, buffers, and hooks of each kind if any."""
+    kinds = _kinds(there)
+    return there.copy(), there["_buffers"].copy(), [*map(set, kinds)] if any(kinds) else None
 
-    def restore(self) -> None:
-        """Take away what the module did not have, and bring back what it had."""
-        if self.module.training != self.training:
-            self.module.training = self.training
-        there = vars(self.module)
-        kinds = _kinds(there)
-        if any(kinds):
-            for kind, known in zip(kinds, self.hooks or [set()] * len(kinds), strict=True):
-                for key in [key for key in kind if key not in known]:
-                    del kind[key]
-        for now, then in ((there, self.attributes), (there["_buffers"], self.buffers)):
-            now.update(then)
-            if len(now) > len(then):
-                for name in now.keys() - then.keys():
-                    del now[name]
+
+def _restore(
+    there: dict[str, Any], attributes: dict[str, Any], buffers: dict[str, Any], hooks: _Hooks
+) -> None:
+    """Take away what a module did not have, and bring back what it had."""
+    kinds = _kinds(there)
+    if any(kinds):
+        for kind, known in zip(kinds, hooks or [set()] * len(kinds), strict=True):
+            for key in [key for key in kind if key not in known]:
+                del kind[key]
+    for now, then in ((there, attributes), (there["_buffers"], buffers)):
+        now.update(then)
+        if len(now) > len(then):
+            for name in now.keys() - then.keys():
+                del now[name]
 
 
 @contextmanager
-def evaluating(model: Any, *, draws: bool = True) -> Iterator[Any]:
-    """Lend a model held still and without gradients.
+def evaluating(model: Any, *others: Any, draws: bool = True) -> Iterator[Any]:
+    """Lend a model held still (`held_still`) and without gradients.
 
     Weights, gradients, buffers and optimiser state are never written: a forward pass without
     gradients in evaluation mode has nowhere to write to.
     """
-    with held_still(model, draws=draws), torch.no_grad():
+    with held_still(model, *others, draws=draws), torch.no_grad():
         yield model

@@ -7,6 +7,7 @@ Shape legend: L layers, H heads, D width of the residual stream, K width of a he
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,7 +121,8 @@ def head_weights(model: Any, layer: int, *, fold: bool = True) -> HeadWeights:
     """
     parts = attention_parts(model)[layer]
     q, k, v = _projections(model, parts.attention, fold)
-    o = _output(model, parts.out)
+    _, heads, width = head_shape(model)
+    o = _output(parts.out, heads, width, transposed=family_of(model).qkv == "transposed")
     if fold:
         o = _as_written(parts, o)
         if parts.norm is not None:
@@ -135,17 +137,17 @@ def output_weights(model: Any, layer: int) -> torch.Tensor:
     The scale of a norm behind attention is folded in, and what all is multiplied by; what is
     written is then divided by `written_length`. Where there is neither it is a view.
     """
-    return _written(model, attention_parts(model)[layer]).detach()
+    return written_by(model, attention_parts(model)[layer : layer + 1])[0]
 
 
 @torch.no_grad()
-def all_output_weights(model: Any) -> list[torch.Tensor]:
-    """Return `output_weights` of every layer, in order."""
-    return [_written(model, parts).detach() for parts in attention_parts(model)]
-
-
-def _written(model: Any, parts: AttentionParts) -> torch.Tensor:
-    return _as_written(parts, _output(model, parts.out))
+def written_by(model: Any, parts: Sequence[AttentionParts]) -> list[torch.Tensor]:
+    """Return `output_weights` of some layers."""
+    transposed, (_, heads, width) = family_of(model).qkv == "transposed", head_shape(model)
+    return [
+        _as_written(part, _output(part.out, heads, width, transposed=transposed)).detach()
+        for part in parts
+    ]
 
 
 @torch.no_grad()
@@ -166,10 +168,9 @@ def _as_written(parts: AttentionParts, o_HKD: torch.Tensor) -> torch.Tensor:
     return o_HKD if parts.scale == 1 else o_HKD * parts.scale
 
 
-def _output(model: Any, out: nn.Module) -> torch.Tensor:
-    _, heads, width = head_shape(model)
+def _output(out: nn.Module, heads: int, width: int, *, transposed: bool) -> torch.Tensor:
     weight: Any = out.weight
-    if family_of(model).qkv == "transposed":
+    if transposed:
         weight = weight.unflatten(0, (heads, width))
     else:
         weight = weight.unflatten(1, (heads, width)).permute(1, 2, 0)
@@ -210,7 +211,12 @@ def unembedding(model: Any) -> torch.Tensor:
 
     What the model multiplies its logits by is in it; a cap on them (Gemma 2) is not.
     """
-    weight_DV = model.get_output_embeddings().weight.detach().T
-    folded_DV = fold_norm(final_norm(model), weight_DV)
+    return folded_head(model, model.get_output_embeddings().weight.detach().T)
+
+
+@torch.no_grad()
+def folded_head(model: Any, head_DX: torch.Tensor) -> torch.Tensor:
+    """Return sums of rows of the output head, ``(D, X)``, as `unembedding` folds all of them."""
+    folded_DX = fold_norm(final_norm(model), head_DX)
     factor = logit_factor(model)
-    return folded_DV if factor == 1 else folded_DV * factor
+    return folded_DX if factor == 1 else folded_DX * factor

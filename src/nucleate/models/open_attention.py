@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -121,9 +122,9 @@ def attend(
     rows, heads, queries, width = q_BHTK.shape
     groups, keys = k_BJSK.shape[1:3]
     shared = heads // groups
-    barred = _barred(mask, queries, keys, q_BHTK)
-    by_blocks = mask is None and queries <= keys and q_BHTK.device.type == "cpu"
+    by_blocks = mask is None and queries <= keys and q_BHTK.is_cpu
     shape, block = (rows, heads, queries, keys), _BLOCK if by_blocks else queries
+    barred = _barred(mask, min(block, queries), keys, q_BHTK)
     blocks = _blocks(shape, block)
     first, last, seen, begin = blocks[-1]
     flat = q_BHTK.new_empty(begin + rows * heads * (last - first) * seen)
@@ -132,24 +133,21 @@ def attend(
     z_BTHK = q_BHTK.new_empty(rows, queries, heads, width)
     for first, last, seen, begin in blocks:
         count = last - first
-        added = barred[..., first:last, :seen]
-        added = (
-            added.expand(rows, heads, count, seen).reshape(rows * groups, shared * count, seen)
-            if mask is not None
-            else added.repeat(1, shared, 1)
-        )
         end = begin + rows * heads * count * seen
         weight = flat[begin:end].view(rows * groups, shared * count, seen)
         torch.baddbmm(
-            added,
+            weight,
             q[:, :, first:last].reshape(rows * groups, shared * count, width),
             k[:, :seen].mT,
-            beta=0 if softcap else 1,
+            beta=0,
             alpha=width**-0.5 if scaling is None else scaling,
             out=weight,
         )
         if softcap:
-            weight.div_(softcap).tanh_().mul_(softcap).add_(added)
+            weight.div_(softcap).tanh_().mul_(softcap)
+        some = seen if mask is not None else min(count, barred.shape[-1])
+        part = weight.view(rows, groups, shared, count, seen)[..., seen - some :]
+        part += barred[..., :count, :some]
         if weight.dtype == torch.float32:
             torch.softmax(weight, -1, out=weight)
         else:
@@ -160,13 +158,24 @@ def attend(
 
 
 def _barred(mask: torch.Tensor | None, queries: int, keys: int, like: torch.Tensor) -> torch.Tensor:
-    """Return what is added to scores, so that a query does not see what it must not see."""
-    lowest = torch.finfo(like.dtype).min
+    """Return what is added to scores, so that a query does not see what it must not see.
+
+    Without a mask, to those of the last keys alone, as many as there are queries: each query sees
+    all keys before them.
+    """
     if mask is None:
-        return like.new_full((1, queries, keys), lowest).triu_(keys - queries + 1)
+        return _later(queries, min(queries, keys), like.dtype, like.device)
     if mask.dtype != torch.bool:
-        return mask[..., :keys]
-    return torch.zeros_like(mask, dtype=like.dtype).masked_fill_(~mask, lowest)
+        return mask[:, :, None, :, :keys]
+    lowest = torch.finfo(like.dtype).min
+    return torch.zeros_like(mask, dtype=like.dtype).masked_fill_(~mask, lowest)[:, :, None]
+
+
+@lru_cache(maxsize=1)
+def _later(queries: int, keys: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """Return what is added where keys come after a query; the same in all layers."""
+    lowest = torch.full((queries, keys), torch.finfo(dtype).min, dtype=dtype, device=device)
+    return lowest.triu_(keys - queries + 1)
 
 
 AttentionInterface.register(_NAME, attend)

@@ -280,3 +280,18 @@ def test_open_attention_is_attention(kind, length, groups, dtype):
     row_N, query_N, key_N = sees[:, 0].nonzero().T
     places_HN = weights.places(row_N, query_N, key_N)
     assert torch.equal(weights.flat.take(places_HN), weight_BHTT[row_N, :, query_N, key_N].T)
+
+
+@pytest.mark.parametrize(("queries", "keys"), [(5, 9), (70, 90), (9, 5)])
+def test_open_attention_sees_what_came_before_its_queries(queries, keys):
+    """The last query sees all keys, each other one key less than the next."""
+    generator = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(2, 3, size, 8, generator=generator) for size in (queries, keys, keys))
+    z_BTHK, weights = attend(None, q, k, v, None)
+    sees = torch.ones(queries, keys, dtype=torch.bool).tril(keys - queries)
+    blind = ~sees.any(1)
+    expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, sees)
+    torch.testing.assert_close(
+        z_BTHK[:, ~blind], expected.transpose(1, 2)[:, ~blind], atol=1e-6, rtol=1e-6
+    )
+    assert (weights.full()[:, :, ~blind].masked_select(~sees[~blind]) == 0).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -85,8 +86,7 @@ def batched_cka(
         raise DataError("too few samples for CKA", got=min(samples, batch), expected="≥ 4")
     batches = max(1, round(samples / batch))
     n = samples // batches
-    order = np.random.default_rng(seed).permutation(samples)[: n * batches]
-    order_KB = order.reshape(batches, n)
+    order_KB = _order(samples, batches, seed)
     if device is None:
         both, rows = _kernels(layers, order_KB)
     else:
@@ -97,6 +97,14 @@ def batched_cka(
     out: Array = hsic / np.sqrt(np.outer(own, own))
     np.fill_diagonal(out, 1.0)
     return out
+
+
+@lru_cache(maxsize=4)
+def _order(samples: int, batches: int, seed: int) -> NDArray[np.int64]:
+    """Return the samples of each batch, the same at every checkpoint, shape ``(K, B)``."""
+    each = samples // batches
+    order = np.random.default_rng(seed).permutation(samples)
+    return order[: each * batches].reshape(batches, each)
 
 
 def _dealt(x_ND: NDArray[np.float32], order_KB: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -114,11 +122,12 @@ def _kernels(layers_LND: NDArray[np.float32], order_KB: NDArray[np.int64]) -> tu
     for x_ND, out in zip(layers_LND, kernels, strict=True):
         dealt_KBD = _dealt(x_ND, order_KB)
         np.matmul(dealt_KBD, dealt_KBD.swapaxes(-1, -2), out=out)
-    own = np.arange(kernels.shape[-1])
-    kernels[..., own, own] = 0
+    # Of centred samples whole rows sum up to 0.
+    own_LKB = kernels.reshape(len(kernels), batches, -1)[..., :: samples + 1]
+    rows = -own_LKB.reshape(len(kernels), -1).astype(np.float64)
+    own_LKB[:] = 0
     flat = kernels.reshape(len(kernels), -1)
-    rows = (kernels @ np.ones_like(own, dtype=np.float32)).reshape(len(kernels), -1)
-    return (flat @ flat.T).astype(np.float64), rows.astype(np.float64)
+    return (flat @ flat.T).astype(np.float64), rows
 
 
 def samples_per_dimension(x_ND: ArrayLike) -> float:

@@ -76,7 +76,7 @@ def layer_similarity(
     """
     layers = np.asarray(layers_LND)
     matrix = batched_cka(layers, batch=batch, device=device) if batch else cka_matrix(layers)
-    above = matrix[np.triu_indices(len(matrix), 1)]
+    above = matrix[~np.tri(len(matrix), dtype=np.bool_)]
     return LayerSimilarity(
         float(above.mean()), float(np.diag(matrix, 1).mean()), samples_per_dimension(layers[0])
     )

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Suffixes: N points, D dimensions, M points that differ.
+# Suffixes: N points, D dimensions, M points that differ, A points that have come before, G groups.
 
 Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Groups:
+    """Which points of a cloud are equal.
+
+    Attributes:
+        kept_M: The first of each group, in order.
+        count_M: How many points each group has.
+        again_A: All other points.
+        first_A: The first of the group of each of them.
+    """
+
+    kept_M: Indices
+    count_M: Indices
+    again_A: Indices
+    first_A: Indices
 
 
 def distinct(points_ND: NDArray[Any]) -> tuple[Indices, Indices]:
@@ -23,29 +41,54 @@ def distinct(points_ND: NDArray[Any]) -> tuple[Indices, Indices]:
     >>> [found.tolist() for found in distinct(np.array([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0]]))]
     [[0, 1], [2, 1]]
     """
-    size = len(points_ND)
-    count_N = np.ones(size, dtype=np.int64)
+    found = groups(points_ND)
+    return found.kept_M, found.count_M
+
+
+def groups(points_ND: NDArray[Any], like: Groups | None = None) -> Groups:
+    """Return which points are equal, as `distinct` tells them.
+
+    Args:
+        points_ND: Finite points, shape ``(N, D)``.
+        like: Groups that may be those of these points too, as in the layers of one model: less
+            has to be done where they are.
+    """
+    if like is not None and _are(points_ND, like):
+        return like
+    every = np.arange(len(points_ND))
     order = points_ND[:, 0].argsort()
     along = points_ND[order, 0]
-    same = along[1:] == along[:-1]
-    if not same.any():
-        return np.arange(size), count_N
-    left, right = order[:-1][same], order[1:][same]
+    new_N = np.ones(len(every), dtype=np.bool_)
+    np.not_equal(along[1:], along[:-1], out=new_N[1:])
+    if new_N.all():
+        return Groups(every, np.ones_like(every), every[:0], every[:0])
+    same = ~new_N[1:]
+    first_N, left, right = every.copy(), order[:-1][same], order[1:][same]
     if (points_ND[left] == points_ND[right]).all():
-        begin_G = np.flatnonzero(np.append(True, ~same))
-        count_N[:] = 0
-        count_N[np.minimum.reduceat(order, begin_G)] = np.diff(begin_G, append=size)
+        first_G = np.minimum.reduceat(order, np.flatnonzero(new_N))
+        first_N[order] = first_G[new_N.cumsum() - 1]
     else:  # equal in their first coordinate alone
-        _count(points_ND, np.union1d(left, right), count_N)
+        _find(points_ND, np.union1d(left, right), first_N)
+    again_A = np.flatnonzero(first_N != every)
+    count_N = np.bincount(first_N)
     kept_M = np.flatnonzero(count_N)
-    return kept_M, count_N[kept_M]
+    return Groups(kept_M, count_N[kept_M], again_A, first_N[again_A])
 
 
-def _count(points_ND: NDArray[Any], maybe: Indices, count_N: Indices) -> None:
-    """Count points that may be equal, each group at its first."""
+def _are(points_ND: NDArray[Any], like: Groups) -> bool:
+    """Whether points are equal just where some groups say so, and differ in their first coordinate.
+
+    There are as many equal neighbours in order as points that came before only if no two groups
+    share a first coordinate.
+    """
+    along = np.sort(points_ND[:, 0])
+    if np.count_nonzero(along[1:] == along[:-1]) != len(like.again_A):
+        return False
+    return bool((points_ND[like.again_A] == points_ND[like.first_A]).all())
+
+
+def _find(points_ND: NDArray[Any], maybe: Indices, first_N: Indices) -> None:
+    """Find the first of each group among points that may be equal."""
     seen: dict[bytes, int] = {}
     for row, point in zip(maybe.tolist(), points_ND[maybe] + 0, strict=True):  # -0 is 0
-        first = seen.setdefault(point.tobytes(), row)
-        if first != row:
-            count_N[first] += 1
-            count_N[row] = 0
+        first_N[row] = seen.setdefault(point.tobytes(), row)

@@ -75,7 +75,7 @@ def logit_lens(
     return lens_of_streams(model, torch.from_numpy(states_LND), row_N, share=share, block=block)
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def lens_of_streams(
     model: Any,
     states_LND: torch.Tensor,
@@ -94,19 +94,23 @@ def lens_of_streams(
         block: Positions whose logits are held at a time.
     """
     norm, head = _final_norm(model), model.get_output_embeddings()
-    with evaluating(torch.nn.ModuleList([norm, head]), draws=False):  # nothing else is run
+    with evaluating(head, norm, draws=False):  # nothing else is run
         states_LND = states_LND.to(head.weight)
         kl_LN = _divergences(model, states_LND, norm, block).double().cpu()
-    _, own_N, of_B = torch.unique(row_N, return_inverse=True, return_counts=True)
-    sums_LB = torch.zeros(len(kl_LN), len(of_B), dtype=torch.double).index_add_(1, own_N, kl_LN)
-    kl_LB = torch.cat([sums_LB / of_B, torch.zeros(1, len(of_B), dtype=torch.double)])
-    return summary(kl_LB.numpy(), share)
+    of_B = torch.bincount(row_N)
+    kl_LB = torch.zeros(len(states_LND), len(of_B), dtype=torch.double)
+    kl_LB[:-1].index_add_(1, row_N, kl_LN)
+    there_B = of_B > 0
+    return summary((kl_LB / of_B)[:, there_B].numpy(), share)
 
 
 def summary(kl_LB: Array, share: float) -> Lens:
     """Average divergences over rows and find the depth; shape ``(L, B)``, nats."""
-    kl_L, rows = kl_LB.mean(1), kl_LB.shape[1]
-    se_L = kl_LB.std(1, ddof=1) / math.sqrt(rows) if rows > 1 else np.full(len(kl_L), math.nan)
+    rows = kl_LB.shape[1]
+    kl_L, se_L = kl_LB.sum(1) / rows, np.full(len(kl_LB), math.nan)
+    if rows > 1:
+        off_LB = kl_LB - kl_L[:, None]
+        se_L = np.sqrt((off_LB * off_LB).sum(1) / (rows * (rows - 1)))
     below = np.flatnonzero(kl_L < share * kl_L[0])
     return Lens(kl_L, se_L, float(below[0]) if len(below) else math.nan, share)
 
@@ -115,14 +119,15 @@ def _divergences(model: Any, states_LND: torch.Tensor, norm: Any, block: int) ->
     """Return ``KL(final ‖ layer)`` of all layers but the last at every position."""
     parts = []
     for state_LND in torch.split(states_LND, block, dim=1):
-        log_p_NV = torch.log_softmax(logits_of(model, state_LND[-1]).float(), -1)
-        p_NV = log_p_NV.exp()
-        own_N = (p_NV * log_p_NV).sum(-1)
+        logits_NV = logits_of(model, state_LND[-1]).float()
+        p_NV = torch.softmax(logits_NV, -1)
+        own_N = torch.log_softmax(logits_NV, -1, out=logits_NV).mul_(p_NV).sum(-1)
         found = []
         for state_ND in state_LND[:-1]:
-            log_q_NV = torch.log_softmax(logits_of(model, norm(state_ND)).float(), -1)
-            found.append(own_N - log_q_NV.mul_(p_NV).sum(-1))
-        parts.append(torch.stack(found))
+            logits_NV = logits_of(model, norm(state_ND)).float()
+            log_q_NV = torch.log_softmax(logits_NV, -1, out=logits_NV)
+            found.append(log_q_NV.mul_(p_NV).sum(-1))
+        parts.append(own_N - torch.stack(found))
     return torch.cat(parts, 1)
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from nucleate.core import DataError, Level, Reading
 from nucleate.probes.geometry.coordination import layer_similarity
 from nucleate.probes.geometry.dimension import two_nn
-from nucleate.probes.geometry.distinct import distinct
+from nucleate.probes.geometry.distinct import Groups, groups
 from nucleate.probes.geometry.lens import lens_of_streams
 from nucleate.probes.geometry.moe import routed_layers, router_logits, routing
+from nucleate.probes.geometry.on_device import Device
 from nucleate.probes.geometry.rank import exp_entropy, power_law
-from nucleate.probes.geometry.spectra import spectra
+from nucleate.probes.geometry.spectra import Centred, centred, spectra
 from nucleate.probes.geometry.streams import residual_streams
 from nucleate.probes.mechanism.items import HeadItems
 from nucleate.probes.mechanism.scores import shared_reading
@@ -141,27 +142,64 @@ def geometry(view: ModelView, items: GeometryItems) -> Iterable[Reading]:
     points = layers_LND.shape[1]
     own = next(view.model.parameters()).device
     device = own if own.type == "cuda" else None
-    if not np.isfinite(layers_LND).all():  # a diverged model has no geometry
-        return
+    found: list[Reading] = []
+    equal: Groups | None = None
     for layer, x_ND in enumerate(layers_LND):
-        kept_M, count_M = distinct(x_ND)
-        x_MD = x_ND if len(kept_M) == points else x_ND.take(kept_M, 0)
-        at = f"geometry.L{layer}"
-        found = spectra(x_MD, count_M, clear=items.ranks[1], device=device)
-        yield _reading(f"{at}.rankme", exp_entropy(found.singular_R, 1e-7), points, "dimensions")
-        rank = exp_entropy(found.eigenvalues_R)
-        yield _reading(f"{at}.effective_rank", rank, points, "dimensions")
-        if layer:  # embeddings are too few different points
-            with suppress(DataError):
-                local = two_nn(x_MD, halvings=0, queries=items.queries, differ=True, device=device)
-                yield _reading(f"{at}.dimension", local.dimension, points, "dimensions")
-        with suppress(DataError):  # a spectrum that ends before the window does
-            power = power_law(found.eigenvalues_R, first=items.ranks[0], last=items.ranks[1])
-            yield _reading(f"{at}.alpha", power.alpha, points, "slope")
-            yield _reading(f"{at}.alpha_r2", power.r2, points, "fraction")
+        equal = groups(x_ND, equal)
+        x_MD = x_ND if len(equal.kept_M) == points else x_ND.take(equal.kept_M, 0)
+        near = None
+        if device is None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                near = centred(x_MD, equal.count_M)
+        # A diverged model has no geometry; a mean is not finite where a point is not.
+        if not np.isfinite(x_MD if near is None else near[1]).all():
+            return
+        cloud = _Cloud(x_MD, equal.count_M, near, device)
+        found += _of_cloud(f"geometry.L{layer}", cloud, items, embedding=layer == 0)
+    yield from found
     alike = layer_similarity(layers_LND, batch=items.batch, device=device)
     yield _reading("geometry.layers.cka", alike.mean, points, "similarity")
     yield _reading("geometry.layers.cka_neighbours", alike.neighbours, points, "similarity")
+
+
+@dataclass(frozen=True, slots=True)
+class _Cloud:
+    """Points of one layer that differ, how often each is there, and what `centred` says of them."""
+
+    x_MD: NDArray[np.float32]
+    count_M: NDArray[np.int64]
+    near: Centred | None
+    device: Device
+
+
+def _of_cloud(
+    at: str, cloud: _Cloud, items: GeometryItems, *, embedding: bool
+) -> Iterable[Reading]:
+    """Yield ranks, dimension and spectrum of one layer."""
+    points = int(cloud.count_M.sum())
+    dimension = None
+    if not embedding:  # too few different points
+        with suppress(DataError):
+            dimension = two_nn(
+                cloud.x_MD,
+                halvings=0,
+                queries=items.queries,
+                differ=True,
+                near_ND=cloud.near and cloud.near[0],
+                device=cloud.device,
+            ).dimension
+    found = spectra(
+        cloud.x_MD, cloud.count_M, clear=items.ranks[1], near=cloud.near, device=cloud.device
+    )
+    yield _reading(f"{at}.rankme", exp_entropy(found.singular_R, 1e-7), points, "dimensions")
+    rank = exp_entropy(found.eigenvalues_R)
+    yield _reading(f"{at}.effective_rank", rank, points, "dimensions")
+    if dimension is not None:
+        yield _reading(f"{at}.dimension", dimension, points, "dimensions")
+    with suppress(DataError):  # a spectrum that ends before the window does
+        power = power_law(found.eigenvalues_R, first=items.ranks[0], last=items.ranks[1])
+        yield _reading(f"{at}.alpha", power.alpha, points, "slope")
+        yield _reading(f"{at}.alpha_r2", power.r2, points, "fraction")
 
 
 def _cost_of_lens(items: GeometryItems) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -93,11 +94,18 @@ def power_law(spectrum_R: Array, *, first: int = 4, last: int = 32) -> PowerLaw:
             got=f"ranks {first} to {last}",
             expected=f"within {int((spectrum > _ZERO * spectrum[0]).sum())} nonzero eigenvalues",
         )
-    x, y = np.log(np.arange(first, last + 1)), np.log(window)
-    x, y = x - x.mean(), y - y.mean()
+    x, y = _log_ranks(first, last), np.log(window)
+    y -= y.sum() / len(y)
     slope, spread = float(x @ y / (x @ x)), float(y @ y)
     left = float(((y - slope * x) ** 2).sum())
     return PowerLaw(-slope, 1 - left / spread if spread > 0 else math.nan, first, last)
+
+
+@lru_cache(maxsize=4)
+def _log_ranks(first: int, last: int) -> Array:
+    ranks = np.log(np.arange(first, last + 1))
+    less: Array = ranks - ranks.mean()
+    return less
 
 
 def eigenvalues(x_ND: ArrayLike) -> Array:

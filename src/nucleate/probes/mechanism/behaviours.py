@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from nucleate.models.heads import folded_head
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Behaviour:
@@ -66,6 +68,42 @@ class Behaviour:
         rest = (x[own_Q] for x in (self.place_Q, self.answer_Q, self.foil_QF))
         part = Behaviour(self.name, self.row_Q[own_Q] - first, *rest)
         return part, own_Q.nonzero()[:, 0]
+
+
+class Directions:
+    """`Behaviour.directions` of several behaviours side by side, laid out once.
+
+    Each is a sum of few rows of the output head, taken before the final norm is folded in, which
+    is linear: a model's whole vocabulary is touched only where an answer has no foils.
+
+    Args:
+        behaviours: Whose directions.
+    """
+
+    def __init__(self, behaviours: Sequence[Behaviour]) -> None:
+        token, share, self._count = [], [], []
+        for x in behaviours:
+            there_QF = (x.foil_QF >= 0).float()
+            foil_QF = there_QF / -there_QF.sum(1, keepdim=True)
+            share.append(torch.cat([torch.ones(len(there_QF), 1), foil_QF], 1).flatten())
+            token.append(torch.cat([x.answer_Q[:, None], x.foil_QF], 1).clamp_min(0).flatten())
+            self._count += [1 + x.foil_QF.shape[1]] * len(x.answer_Q)
+        self._token, self._share = torch.cat(token), torch.cat(share)
+        counts = torch.tensor(self._count, dtype=torch.long)
+        self._begin, self._alone = counts.cumsum(0) - counts, counts == 1
+
+    def of(self, model: Any) -> torch.Tensor:
+        """Return all directions through the output head of a model, ``(Q, D)``."""
+        head_VD = model.get_output_embeddings().weight.detach()
+        token, begin, alone = (
+            x.to(head_VD.device) for x in (self._token, self._begin, self._alone)
+        )
+        raw_QD = torch.nn.functional.embedding_bag(
+            token, head_VD, begin, mode="sum", per_sample_weights=self._share.to(head_VD)
+        )
+        if bool(self._alone.any()):
+            raw_QD[alone] -= head_VD.mean(0)
+        return folded_head(model, raw_QD.T).T
 
 
 def make_behaviour(name: str, items: Iterable[tuple[int, int, int, Sequence[int]]]) -> Behaviour:

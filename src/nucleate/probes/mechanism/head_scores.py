@@ -56,7 +56,9 @@ class Clusters:
         self._part_G = part_Q[self._start_G]
         self._member_GP = np.zeros((len(self._start_G), len(rows)))
         self._member_GP[np.arange(len(self._start_G)), self._part_G] = 1
-        self._groups_P = self._member_GP.sum(0)
+        groups_P = self._member_GP.sum(0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            self._spread_P = np.where(groups_P > 1, groups_P / (groups_P - 1), np.nan)
 
     def means(self, items_LHQ: Floats) -> tuple[Floats, Floats]:
         """Return means and standard errors of every score, shape ``(P, L, H)``.
@@ -72,9 +74,8 @@ class Clusters:
         with np.errstate(invalid="ignore", divide="ignore"):
             means_LHP = sums_LHG @ self._member_GP / self._count_P
             sums_LHG -= self._size_G * means_LHP[..., self._part_G]
-            spread_P = np.where(self._groups_P > 1, self._groups_P / (self._groups_P - 1), np.nan)
-            se_LHP = np.sqrt(sums_LHG**2 @ self._member_GP * spread_P) / self._count_P
-        return np.moveaxis(means_LHP, -1, 0), np.moveaxis(se_LHP, -1, 0)
+            se_LHP = np.sqrt(sums_LHG**2 @ self._member_GP * self._spread_P) / self._count_P
+        return means_LHP.transpose(2, 0, 1), se_LHP.transpose(2, 0, 1)
 
 
 def clustered_se(residuals_XQ: Floats, rows_Q: Floats) -> Floats:

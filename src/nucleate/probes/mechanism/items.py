@@ -38,6 +38,9 @@ class Asked:
     answer: str
 
 
+_MOVERS = (("name_mover", "answer_name"), ("inhibition", "rival_name"))
+
+
 @dataclass(frozen=True, eq=False)
 class HeadItems:
     """Rows, what is looked for in attention, and what heads should bring about.
@@ -77,9 +80,17 @@ class HeadItems:
         return Clusters([x.row_Q.cpu().numpy() for x in self.links])
 
     @cached_property
+    def movers(self) -> tuple[tuple[str, str], ...]:
+        """Scores of attention times attribution, each with the pattern it is of, on holders."""
+        there = {x.name for x in self.links}
+        asked = any(x.name == "holder" for x in self.behaviours)
+        return tuple(x for x in _MOVERS if asked and x[1] in there)
+
+    @cached_property
     def direct_clusters(self) -> Clusters:
-        """Rows of the items of all behaviours."""
-        return Clusters([x.row_Q.cpu().numpy() for x in self.behaviours])
+        """Rows of the items of all behaviours, and again of holders for each of `movers`."""
+        asked = [*self.behaviours, *(self.behaviour("holder") for _ in self.movers)]
+        return Clusters([x.row_Q.cpu().numpy() for x in asked])
 
     @property
     def forward_tokens(self) -> int:

@@ -17,16 +17,15 @@ from numpy.typing import NDArray
 
 from nucleate.models.activations import LayerActivations, read_layers
 from nucleate.models.heads import (
-    all_output_weights,
     attention_parts,
     final_norm,
     head_shape,
-    unembedding,
+    written_by,
     written_length,
 )
 from nucleate.models.norms import norm_length
 from nucleate.models.open_attention import Weights
-from nucleate.probes.mechanism.behaviours import Behaviour
+from nucleate.probes.mechanism.behaviours import Behaviour, Directions
 from nucleate.probes.mechanism.head_scores import Floats
 from nucleate.probes.mechanism.links import Links, join
 from nucleate.probes.plan import BATCH_TOKENS
@@ -74,6 +73,7 @@ class Sought:
             torch.cat([none, *(getattr(x, name).cpu() for x in self.behaviours)])
             for name in ("row_Q", "place_Q")
         )
+        self.directions = Directions(self.behaviours) if self.behaviours else None
         self.kept_N = none if kept_BT is None else kept_BT.flatten().nonzero()[:, 0]
         self._length = 0 if kept_BT is None else kept_BT.shape[1]
         self._batches: dict[tuple[int, int, torch.device], _Batch] = {}
@@ -178,6 +178,7 @@ def read_heads(
     return read(model, ids_BT, Sought(links, behaviours), batch_tokens=batch_tokens)
 
 
+@torch.inference_mode()
 def read(
     model: Any, ids_BT: torch.Tensor, sought: Sought, *, batch_tokens: int = BATCH_TOKENS
 ) -> HeadReading:
@@ -185,9 +186,9 @@ def read(
     layers, heads, _ = head_shape(model)
     weights = next(model.parameters())
     device = weights.device
-    write = _Direct(model, sought.behaviours)
+    write = None if sought.directions is None else _Direct(model, sought.directions)
     mass_LHQ = torch.zeros(layers, heads, len(sought.every.row_Q), device=device)
-    direct_LHQ = torch.zeros(layers, heads, len(sought.row_Q), device=device)
+    direct_LQH = torch.zeros(layers, len(sought.row_Q), heads, device=device)
     kept = len(sought.kept_N)
     width = model.get_input_embeddings().weight.shape[1] if kept else 0
     streams_LND = torch.empty(layers + 1, kept, width, device=device)
@@ -195,21 +196,20 @@ def read(
     for first in range(0, len(ids_BT), step):
         last = min(first + step, len(ids_BT))
         own = sought.batch(first, last, device)
-        at = (own.asked_row, own.asked_place)
+        at_Q = own.asked_row * ids_BT.shape[1] + own.asked_place
 
-        def use(
-            layer: LayerActivations, own: _Batch = own, at: tuple[torch.Tensor, ...] = at
-        ) -> None:
+        def use(layer: LayerActivations, own: _Batch = own, at_Q: torch.Tensor = at_Q) -> None:
             mass_LHQ[layer.layer][:, own.places] = own.mass(layer.weights)
-            if len(own.asked_row):
-                direct_LHQ[layer.layer][:, own.asked] = write.of(layer, own.asked, at)
+            if write is not None and len(at_Q):
+                direct_LQH[layer.layer][own.asked] = write.of(layer, own.asked, at_Q)
             own.keep(layer.residual_BTD, streams_LND[layer.layer])
 
         final = read_layers(model, ids_BT[first:last], use)
-        if len(own.asked_row):  # attribution holds the length fixed that the final norm divides by
-            direct_LHQ[:, :, own.asked] /= norm_length(final_norm(model), final.residual_BTD[at])
+        if len(at_Q):  # attribution holds the length fixed that the final norm divides by
+            residual_QD = final.residual_BTD.flatten(0, 1).index_select(0, at_Q)
+            direct_LQH[:, own.asked] /= norm_length(final_norm(model), residual_QD)[:, None]
         own.keep(final.hidden_BTD, streams_LND[layers])
-    mass, direct = (x.double().cpu().numpy() for x in (mass_LHQ, direct_LHQ))
+    mass, direct = (x.double().cpu().numpy() for x in (mass_LHQ, direct_LQH.mT.contiguous()))
     return HeadReading(
         mass,
         direct,
@@ -222,23 +222,18 @@ def read(
 class _Direct:
     """The directions that count for the items of several behaviours, through every head."""
 
-    def __init__(self, model: Any, behaviours: Sequence[Behaviour]) -> None:
-        if behaviours:
-            output_DV = unembedding(model)
-            device = output_DV.device
-            self._direction_QD = torch.cat([x.to(device).directions(output_DV) for x in behaviours])
-            self._parts = attention_parts(model)
-            self._o_LDX = [o_HKD.flatten(0, 1).T for o_HKD in all_output_weights(model)]
+    def __init__(self, model: Any, directions: Directions) -> None:
+        self._direction_QD = directions.of(model)
+        self._parts = attention_parts(model)
+        self._o_LDX = [o_HKD.flatten(0, 1).T for o_HKD in written_by(model, self._parts)]
 
-    def of(
-        self, layer: LayerActivations, asked: Where, at: tuple[torch.Tensor, ...]
-    ) -> torch.Tensor:
-        """Return what every head of a layer adds along the directions, shape ``(H, Q)``."""
-        z_QHK = layer.z_BTHK[at]
+    def of(self, layer: LayerActivations, asked: Where, at_Q: torch.Tensor) -> torch.Tensor:
+        """Return what every head of a layer adds along the directions, shape ``(Q, H)``."""
+        z_QHK = layer.z_BTHK.flatten(0, 1).index_select(0, at_Q)
         through_QX = self._direction_QD[asked] @ self._o_LDX[layer.layer]
-        added_QH = through_QX.view_as(z_QHK).mul_(z_QHK).sum(-1).float()
+        added_QH = through_QX.view_as(z_QHK).mul_(z_QHK).sum(-1)
         length_Q = written_length(self._parts[layer.layer], z_QHK)
-        return added_QH.T if length_Q is None else added_QH.T / length_Q
+        return added_QH if length_Q is None else added_QH / length_Q[:, None]
 
 
 def _split(found_LHQ: Floats, parts: Sequence[Links | Behaviour]) -> dict[str, Floats]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
+import numpy as np
 import torch
 
 from nucleate.core import Level, Reading
@@ -80,15 +81,16 @@ def head_scores(
     values, errors = items.mass_clusters.means(seen.mass_LHQ)
     for x, chance, mean, se in zip(items.links, items.chances, values, errors, strict=True):
         found[x.name] = HeadScores(x.name, mean, se, chance, len(x.row_Q))
-    values, errors = items.direct_clusters.means(seen.direct_LHQ)
-    for asked, mean, se in zip(items.behaviours, values, errors, strict=True):
-        name = f"direct.{asked.name}"
-        found[name] = HeadScores(name, mean, se, 0.0, len(asked.row_Q), "nats")
-    for name, keys in (("name_mover", "answer_name"), ("inhibition", "rival_name")):
-        if keys in seen.mass and "holder" in seen.direct:
-            both_LHQ = seen.mass[keys] * seen.direct["holder"]
-            rows_Q = items.behaviour("holder").row_Q.cpu().numpy()
-            found[name] = head_means(name, both_LHQ, rows_Q, chance=0.0, unit="nats")
+    names = [f"direct.{x.name}" for x in items.behaviours]
+    counts = [len(x.row_Q) for x in items.behaviours]
+    each = [seen.direct_LHQ]
+    for name, keys in items.movers:
+        each.append(seen.mass[keys] * seen.direct["holder"])
+        names.append(name)
+        counts.append(each[-1].shape[-1])
+    values, errors = items.direct_clusters.means(np.concatenate(each, -1))
+    for name, count, mean, se in zip(names, counts, values, errors, strict=True):
+        found[name] = HeadScores(name, mean, se, 0.0, count, "nats")
     return found
 
 

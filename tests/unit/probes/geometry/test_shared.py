@@ -18,9 +18,10 @@ from nucleate.probes.geometry import (
     spectra,
     two_nn,
 )
-from nucleate.probes.geometry.distinct import distinct
+from nucleate.probes.geometry.distinct import distinct, groups
 from nucleate.probes.geometry.probes import GeometryItems
 from nucleate.probes.geometry.rank import eigenvalues
+from nucleate.probes.geometry.spectra import centred
 from nucleate.probes.inside import inside_parts, lens_cost
 from nucleate.probes.mechanism.items import text_head_items
 from nucleate.probes.mechanism.scores import head_scores, shared_scores
@@ -149,6 +150,21 @@ def test_neighbours_far_closer_than_float32_products_can_tell(rng):
     )
 
 
+@pytest.mark.parametrize("clump", [4, 300], ids=["few are near", "many are near"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_neighbours_in_clumps_are_those_of_all_differences(clump, dtype, rng):
+    """Clumps of a ten thousandth of the cloud's size, and a point far away from all."""
+    middles = rng.normal(size=(600 // clump, 1, 16))
+    x = (middles + 1e-4 * rng.normal(size=(len(middles), clump, 16))).reshape(-1, 16)
+    x = np.concatenate([x, np.full((1, 16), 1e3)]).astype(dtype)
+    away = ((x[:, None].astype(float) - x) ** 2).sum(-1)
+    first, second = np.sort(away, 1)[:, 1:3].T
+    ratio = np.sort(np.sqrt(second / first))[: int(0.9 * 601)]
+    share = np.arange(1, len(ratio) + 1) / 601
+    expected = -np.log(ratio) @ np.log1p(-share) / (np.log(ratio) @ np.log(ratio))
+    assert two_nn(x, halvings=0).dimension == pytest.approx(expected, rel=2e-4)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_one_pass_gives_what_passes_of_their_own_give(family):
     model = tiny(family)
@@ -243,6 +259,69 @@ def test_points_with_one_coordinate_in_common_are_not_yet_equal():
     assert (kept.tolist(), count.tolist()) == ([0, 1, 2], [3, 2, 2])
     kept, count = distinct(x[[2, 0, 4, 3, 6]])  # equal wherever the first coordinate is
     assert (kept.tolist(), count.tolist()) == ([0, 1], [2, 3])
+
+
+def test_groups_of_one_layer_are_tried_on_the_next():
+    x = np.array([[1.0, 2], [3, 4], [1, 2], [5, 6], [3, 4]])
+    first = groups(x)
+    assert (first.kept_M.tolist(), first.count_M.tolist()) == ([0, 1, 3], [2, 2, 1])
+    assert (first.again_A.tolist(), first.first_A.tolist()) == ([2, 4], [0, 1])
+    assert groups(3 - x, first) is first
+    others = {
+        "one more is equal": ([[1, 2], [3, 4], [1, 2], [1, 2], [3, 4]], [[0, 1], [3, 2]]),
+        "as many, but others": ([[1, 2], [3, 4], [1, 2], [3, 4], [5, 6]], [[0, 1, 4], [2, 2, 1]]),
+        "none": ([[1, 2], [3, 4], [6, 2], [5, 6], [7, 4]], [[0, 1, 2, 3, 4], [1] * 5]),
+        "the first coordinate alone": (
+            [[1, 2], [3, 4], [1, 7], [5, 6], [3, 8]],
+            [list(range(5)), [1] * 5],
+        ),
+        "a group has the first coordinate of another": (
+            [[1, 2], [1, 4], [1, 2], [5, 6], [1, 4]],
+            [[0, 1, 3], [2, 2, 1]],
+        ),
+    }
+    for what, (points, expected) in others.items():
+        found = groups(np.array(points, dtype=float), first)
+        assert [found.kept_M.tolist(), found.count_M.tolist()] == expected, what
+
+
+@pytest.mark.parametrize("shape", [(60, 24), (24, 60)])
+def test_points_that_are_centred_already_give_the_same(shape, rng):
+    x = rng.normal(size=shape).astype(np.float32) + 5
+    count = np.ones(len(x), dtype=np.int64)
+    count[3] = 4
+    near, mean = centred(x, count)
+    np.testing.assert_allclose(mean, np.average(x.astype(float), axis=0, weights=count), rtol=1e-7)
+    own = two_nn(x, halvings=0, queries=20, differ=True)
+    assert two_nn(x, halvings=0, queries=20, differ=True, near_ND=near) == own
+    found, given = spectra(x, count), spectra(x, count, near=(near, mean))
+    np.testing.assert_array_equal(given.singular_R, found.singular_R)
+    np.testing.assert_array_equal(given.eigenvalues_R, found.eigenvalues_R)
+
+
+def test_subsamples_of_a_cloud_do_not_depend_on_how_queries_are_drawn(rng):
+    """The queries are the first draw of the seed, and subsamples follow."""
+    x, own = rng.normal(size=(80, 3)), np.random.default_rng(4)
+    asked = own.permutation(80)[:30]
+    halves = [two_nn(x[own.choice(80, 40, replace=False)], halvings=0).dimension for _ in range(2)]
+    found = two_nn(x, halvings=1, repeats=2, queries=30, seed=4)
+    assert found.by_size[1] == (40, pytest.approx(np.mean(halves), rel=1e-9))
+    assert found.queries == len(asked)
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_model_that_has_diverged_has_no_geometry(layer, value):
+    """Not even that of the layers below."""
+    model = tiny("llama")
+    items = GeometryItems(np.random.default_rng(2).integers(1, VOCABULARY, (4, 30)))
+    view = ModelView(model)
+    assert list(get_probe("geometry").measure(view, items))
+    streams = items.streams(view).copy()
+    streams[layer, 5, 0] = value
+    broken = ModelView(model)
+    broken.once(items, "streams", lambda: streams)
+    assert list(get_probe("geometry").measure(broken, items)) == []
 
 
 @pytest.mark.parametrize("shape", [(200, 40), (40, 200)])

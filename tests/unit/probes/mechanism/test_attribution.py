@@ -7,7 +7,7 @@ import torch
 from nucleate.models import ModelSettings, build
 from nucleate.models.activations import activations
 from nucleate.models.heads import attention_parts, final_norm, norm_length, unembedding
-from nucleate.probes.mechanism.behaviours import make_behaviour
+from nucleate.probes.mechanism.behaviours import Directions, make_behaviour
 from nucleate.probes.mechanism.copying import copying_scores, successor_scores
 from nucleate.probes.mechanism.reading import read_heads
 from tests.unit.probes.mechanism.constructed import FAMILIES, rows, small
@@ -49,6 +49,20 @@ def test_heads_embedding_and_mlps_add_up_to_the_logits(family, batch_tokens):
         expected = logits[row, place, answer] - logits[row, place, list(foils)].mean()
         total = direct_LHQ[:, :, q].sum() + float((other_Q + fixed_Q)[q])
         assert total == pytest.approx(float(expected), abs=2e-4)
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "gemma", "granite"])
+@torch.no_grad()
+def test_directions_side_by_side_are_those_of_each_behaviour(family):
+    """Some without foils, some with fewer than others, and one that asks for nothing."""
+    model = small(family)
+    asked = (
+        make_behaviour("some", ITEMS),
+        make_behaviour("nothing", []),
+        make_behaviour("alone", [(0, 1, 3, ()), (0, 2, 4, ())]),
+    )
+    each = [x.directions(unembedding(model)) for x in asked]
+    torch.testing.assert_close(Directions(asked).of(model), torch.cat(each), atol=1e-6, rtol=1e-5)
 
 
 def test_scores_of_behaviours_are_log_probabilities():

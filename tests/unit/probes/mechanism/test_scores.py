@@ -6,15 +6,17 @@ import torch
 
 from nucleate.core import DataError, Level
 from nucleate.models.activations import activations
-from nucleate.probes.geometry import residual_streams
+from nucleate.probes.geometry import logit_lens, residual_streams
 from nucleate.probes.mechanism import links as pattern
+from nucleate.probes.mechanism.behaviours import make_behaviour
 from nucleate.probes.mechanism.head_scores import HeadScores, clustered_se, head_means
-from nucleate.probes.mechanism.items import plain_links, repeated_rows
+from nucleate.probes.mechanism.items import HeadItems, plain_links, repeated_rows
 from nucleate.probes.mechanism.links import make_links
 from nucleate.probes.mechanism.reading import Sought, read, read_heads
-from nucleate.probes.mechanism.scores import attention_scores
+from nucleate.probes.mechanism.scores import attention_scores, head_scores
 from nucleate.probes.readings import standard_error
 from tests.unit.probes.mechanism.constructed import (
+    FAMILIES,
     VOCABULARY,
     expected_pattern,
     looks_back,
@@ -120,6 +122,46 @@ def test_rows_of_several_blocks_and_batches_give_attention_and_streams(dtype):
     np.testing.assert_allclose(
         found.streams_LND, streams_LND, atol=tolerance * abs(streams_LND).max()
     )
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "gemma2"])
+def test_a_model_that_was_read_trains_on(family):
+    """Passes without any record of gradients leave no tensor behind that could not have one."""
+    model, ids_BT = small(family), rows(3, 24)
+    links = list(plain_links(ids_BT.tolist(), range(3), ["previous_token"]))
+    read_heads(model, ids_BT, links, [make_behaviour("any", [(0, 3, 5, (6,))])])
+    logit_lens(model, ids_BT)
+    activations(model, ids_BT)
+    model.train()(ids_BT, labels=ids_BT).loss.backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+    assert not any(buffer.is_inference() for buffer in model.buffers())
+
+
+def test_name_movers_attend_to_a_name_and_say_it():
+    """Attention times attribution, holder by holder, and errors that count rows; no rivals here."""
+    model, ids_BT = small("llama"), rows(3, 24)
+    asked = [(0, 9, 4), (0, 20, 7), (1, 12, 3), (2, 23, 0)]
+    links = (
+        *plain_links(ids_BT.tolist(), range(3), ["previous_token"]),
+        make_links("answer_name", [(row, place, (key,)) for row, place, key in asked]),
+    )
+    holder = make_behaviour("holder", [(row, place, 5, (6, 7)) for row, place, _ in asked])
+    other = make_behaviour("other", [(1, 3, 5, (6,))])
+    items = HeadItems(ids_BT, torch.ones_like(ids_BT, dtype=torch.bool), links, (other, holder), 1)
+    found = head_scores(model, items)
+    assert [*found] == [
+        "previous_token", "answer_name", "direct.other", "direct.holder", "name_mover",
+    ]  # fmt: skip
+    seen = read_heads(model, ids_BT, links, (other, holder))
+    both_LHQ = seen.mass["answer_name"] * seen.direct["holder"]
+    np.testing.assert_allclose(found["name_mover"].values_LH, both_LHQ.mean(-1), rtol=1e-12)
+    off_LHQ = both_LHQ - both_LHQ.mean(-1, keepdims=True)
+    off_LHB = np.stack([off_LHQ[..., :2].sum(-1), off_LHQ[..., 2], off_LHQ[..., 3]], -1)
+    np.testing.assert_allclose(
+        found["name_mover"].se_LH, np.sqrt((off_LHB**2).sum(-1) * 3 / 2) / 4, rtol=1e-9
+    )
+    assert (found["name_mover"].n, found["name_mover"].unit) == (4, "nats")
+    assert np.isnan(found["direct.other"].se_LH).all()
 
 
 def test_patterns_name_the_keys_that_their_definitions_name():
