@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 _BLANKS = " '’\u00a0\u202f"
-_WRITTEN = re.compile(rf"\s*[+-]?\d[\d.,{_BLANKS}]*\s*|\s*[+-]?[.,]\d+\s*")
+_WRITTEN = re.compile(rf"\s*[+-]?(?:\d[\d.,{_BLANKS}]*|[.,]\d+)(?:[eE][+-]?\d+)?\s*")
 """A number with marks in it, whatever they mean."""
 
 _BLANKED = re.compile(rf"\s*[+-]?[1-9]\d{{0,2}}(?:[{_BLANKS}]\d{{3}})+(?:[.,]\d+)?\s*")
@@ -22,7 +22,8 @@ def marks_of(columns: Iterable[Sequence[str]], *, commas: bool) -> tuple[Rewrite
 
     A mark is that of decimals where some number allows nothing else (0,95; 1234,5; 1.234,5), and
     that of thousands where it stands twice in a number, or where the other one is that of decimals.
-    Where neither is sure nothing is changed: ``1,000`` may be one or a thousand.
+    Where neither is sure nothing is changed: ``1,000`` may be one or a thousand. Points that part
+    thousands in one column leave those of another unsure that Python reads as they are.
 
     Args:
         columns: Entries of the columns.
@@ -37,8 +38,9 @@ def marks_of(columns: Iterable[Sequence[str]], *, commas: bool) -> tuple[Rewrite
         return None, ""
     one = next(iter(decimal)) if len(decimal) == 1 else ""
     other = {",": ".", ".": ","}.get(one, "")
-    thousands = next((mark for mark in parting if parting[mark] and mark != one), "")
-    if other in parting:
+    sure = {mark: (all if mark == "." else any)(found) for mark, found in parting.items()}
+    thousands = next((mark for mark in parting if sure[mark] and mark not in decimal), "")
+    if other in parting or one == ",":  # a point may then stand further down only
         thousands = other
     if not (thousands or blanked or one == ","):
         return None, ""
@@ -53,13 +55,16 @@ def marks_of(columns: Iterable[Sequence[str]], *, commas: bool) -> tuple[Rewrite
             text = text.replace(thousands, "")
         return text.replace(",", ".", 1) if one == "," else text
 
-    return rewrite, _note(one, thousands, blanked)
+    return rewrite, _note(one, thousands if thousands in parting else "", blanked)
 
 
-def _evidence(columns: Iterable[Sequence[str]]) -> tuple[set[str], dict[str, bool], str]:
-    """Return sure marks of decimals, possible marks of thousands (and whether sure), an example."""
+def _evidence(columns: Iterable[Sequence[str]]) -> tuple[set[str], dict[str, list[bool]], str]:
+    """Return sure marks of decimals, possible marks of thousands, and an example of blanks.
+
+    Of a possible mark of thousands: whether it is sure, by columns that it stands in.
+    """
     decimal: set[str] = set()
-    parting: dict[str, bool] = {}
+    parting: dict[str, list[bool]] = {}
     blanked = ""
     for column in columns:
         joined = "\n".join(column)
@@ -67,6 +72,7 @@ def _evidence(columns: Iterable[Sequence[str]]) -> tuple[set[str], dict[str, boo
         spaced = any(blank in joined for blank in (_BLANKS[:2] if joined.isascii() else _BLANKS))
         if not marks and not spaced:
             continue
+        own: dict[str, bool] = {}
         for text in column:
             if not _WRITTEN.fullmatch(text):
                 continue
@@ -74,15 +80,20 @@ def _evidence(columns: Iterable[Sequence[str]]) -> tuple[set[str], dict[str, boo
                 blanked = text.strip()
             last = max(text.rfind(mark) for mark in ",.")
             for mark in (mark for mark in marks if mark in text):
-                both = "," in text and "." in text
-                if both and text[last] != mark:
-                    parting[mark] = True
-                elif not both and _GROUPS[mark].fullmatch(text):
-                    parting[mark] = parting.get(mark, False) or text.count(mark) > 1
+                if "," in text and "." in text:
+                    whole = _GROUPS[",."[text[last] == ","]].fullmatch(text[:last])
+                    if whole and text[last] == mark:
+                        decimal.add(mark)
+                    elif whole:
+                        own[mark] = True
+                elif _GROUPS[mark].fullmatch(text):
+                    own[mark] = own.get(mark, False) or text.count(mark) > 1
                 elif text.count(mark) == 1:
                     decimal.add(mark)
             if not spaced and decimal.issuperset(marks):
                 break
+        for mark, sure in own.items():
+            parting.setdefault(mark, []).append(sure)
     return decimal, parting, blanked
 
 

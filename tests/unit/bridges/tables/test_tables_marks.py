@@ -59,6 +59,21 @@ def test_whole_numbers_and_decimals_of_one_column() -> None:
     ]
 
 
+def test_a_point_further_down_parts_thousands_where_a_comma_stands_before_decimals() -> None:
+    rewrite, note = marks_of([["998", "999"], ["0,5", "0,6"]], commas=True)
+    assert rewrite is not None
+    assert rewrite("1.000") == "1000"
+    assert "thousands" not in note
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_powers_of_ten_with_a_decimal_comma_are_read(mark: str, tmp_path: Path) -> None:
+    rows = "".join(f"{k}{mark}0,{50 - k}\n" for k in range(1, 31))
+    book = read(tmp_path / "t.csv", f"step{mark}loss\n{rows}31{mark}8,2e-05\n")
+    assert values(book)[-2:] == (0.2, 8.2e-05)
+    assert len(values(book)) == 31
+
+
 @pytest.mark.parametrize(
     ("columns", "commas"),
     [
@@ -67,6 +82,9 @@ def test_whole_numbers_and_decimals_of_one_column() -> None:
         ([["0,5", "0,75"], ["1", "2"]], False),  # lists in a table parted by commas
         ([["1.2.3", "1.2.4"]], True),
         ([["0.5", "0,5"]], True),
+        ([["2.31", "1.234"], ["0.5,1", "0.5,1"]], True),  # a list of two
+        ([["2.315", "1.234"], ["192.168.100.200", "192.168.100.201"]], False),
+        ([["2.315", "1.234"], ["0.9,0.95", "0.9,0.95"]], False),
     ],
 )
 def test_where_nothing_is_sure_nothing_is_changed(columns: list[list[str]], commas: bool) -> None:
