@@ -75,7 +75,7 @@ def logit_lens(
     return lens_of_streams(model, torch.from_numpy(states_LND), row_N, share=share, block=block)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def lens_of_streams(
     model: Any,
     states_LND: torch.Tensor,

@@ -178,7 +178,7 @@ def read_heads(
     return read(model, ids_BT, Sought(links, behaviours), batch_tokens=batch_tokens)
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference_mode: what a model caches here must still train afterwards
 def read(
     model: Any, ids_BT: torch.Tensor, sought: Sought, *, batch_tokens: int = BATCH_TOKENS
 ) -> HeadReading:

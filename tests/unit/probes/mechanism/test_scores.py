@@ -137,6 +137,29 @@ def test_a_model_that_was_read_trains_on(family):
     assert not any(buffer.is_inference() for buffer in model.buffers())
 
 
+class Remembering(torch.nn.Module):
+    """A module that keeps what it has computed, where no copy of attributes reaches it."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner, self.kept = inner, {}
+
+    def forward(self, *given, **named):
+        if "it" not in self.kept:
+            self.kept["it"] = self.inner(*given, **named)
+        return self.kept["it"]
+
+
+def test_a_model_that_remembers_what_was_computed_trains_on():
+    model, ids_BT = small("llama"), rows(3, 24)
+    model.model.rotary_emb = Remembering(model.model.rotary_emb)
+    links = list(plain_links(ids_BT.tolist(), range(3), ["previous_token"]))
+    read_heads(model, ids_BT, links)
+    assert model.model.rotary_emb.kept
+    model.train()(ids_BT, labels=ids_BT).loss.backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
 def test_name_movers_attend_to_a_name_and_say_it():
     """Attention times attribution, holder by holder, and errors that count rows; no rivals here."""
     model, ids_BT = small("llama"), rows(3, 24)
