@@ -12,7 +12,8 @@ import numpy as np
 
 from nucleate.bridges.tables.choice import ColumnChoice
 from nucleate.bridges.tables.columns import Column, Labels, Numbers, Table, column_of
-from nucleate.bridges.tables.marks import Rewrite, marks_of
+from nucleate.bridges.tables.marks import Rewrite, are_lists, marks_of
+from nucleate.bridges.tables.names import axis_of
 from nucleate.bridges.tables.roles import demand_position
 from nucleate.bridges.tables.streams import MAX_LINE, lines_of, reject_overlong
 from nucleate.core import DataError
@@ -44,6 +45,7 @@ def read_delimited(path: Path, choice: ColumnChoice) -> Table:
     parts: list[list[Column]] = []
     bad = read = 0
     rewrite, marked = None, ""
+    measured = [axis_of(name) or name in (choice.step, *choice.value) for name in header]
     try:
         while chunk := list(islice(rows, _CHUNK)):
             good = [row for row in chunk if len(row) == len(header)]
@@ -53,8 +55,13 @@ def read_delimited(path: Path, choice: ColumnChoice) -> Table:
                 if not parts:
                     written = zip(*good, strict=True)
                     rewrite, marked = marks_of(written, commas=delimiter != ",")
-                columns = zip(*good, strict=True)
-                parts.append([_column(list(entries), delimiter, rewrite) for entries in columns])
+                columns = zip(measured, zip(*good, strict=True), strict=True)
+                parts.append(
+                    [
+                        _column(list(entries), delimiter, rewrite, sure=bool(sure))
+                        for sure, entries in columns
+                    ]
+                )
     except csv.Error as error:
         raise DataError(f"is no delimited table: {error}", where=path) from None
     if bad > max(1, _MAX_BAD * read) or not parts:
@@ -122,8 +129,9 @@ def _all_numbers(fields: list[str]) -> bool:
     return all(isinstance(column_of([field]), Numbers) for field in fields) and any(fields)
 
 
-def _column(entries: list[str], delimiter: str, rewrite: Rewrite | None) -> Column:
-    if rewrite is not None:
+def _column(entries: list[str], delimiter: str, rewrite: Rewrite | None, *, sure: bool) -> Column:
+    """Read one column; whether it holds numbers may be sure before."""
+    if rewrite is not None and (sure or delimiter != "," or not are_lists(entries)):
         read = column_of([rewrite(entry) for entry in entries])
         if isinstance(read, Numbers):
             return read

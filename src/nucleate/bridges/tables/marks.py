@@ -97,6 +97,15 @@ def _evidence(columns: Iterable[Sequence[str]]) -> tuple[set[str], dict[str, lis
     return decimal, parting, blanked
 
 
+def are_lists(column: Sequence[str]) -> bool:
+    """Tell whether numbers parted by a comma are rather lists that name something: 128,256.
+
+    All have a comma, and few differ: each stands four times or more on average.
+    """
+    known = set(column)
+    return 4 * len(known) <= len(column) and all(_GROUPS[","].fullmatch(text) for text in known)
+
+
 def _note(decimal: str, thousands: str, blanked: str) -> str:
     what = {",": "comma", ".": "point"}
     said = [f"a {what[thousands]} parts thousands"] if thousands else []

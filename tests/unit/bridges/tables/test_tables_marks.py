@@ -66,6 +66,16 @@ def test_a_point_further_down_parts_thousands_where_a_comma_stands_before_decima
     assert "thousands" not in note
 
 
+def test_a_list_that_names_runs_stays_one(tmp_path: Path) -> None:
+    rows = "".join(
+        f'"{sizes}","{k},000",0.{k}\n' for sizes in ("128,256", "512,512") for k in range(1, 9)
+    )
+    book = read(tmp_path / "t.csv", "hidden,step,acc\n" + rows)
+    found = {curve.metric: curve for _, curve in book.curves()}
+    assert sorted(found) == ["128,256.acc", "512,512.acc"]
+    assert [float(at) for at in found["512,512.acc"].tokens] == [1000.0 * k for k in range(1, 9)]
+
+
 @pytest.mark.parametrize("mark", [";", "\t"])
 def test_powers_of_ten_with_a_decimal_comma_are_read(mark: str, tmp_path: Path) -> None:
     rows = "".join(f"{k}{mark}0,{50 - k}\n" for k in range(1, 31))
