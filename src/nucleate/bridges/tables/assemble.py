@@ -48,7 +48,7 @@ def book_of(table: Table, choice: ColumnChoice) -> CurveBook:
     at = layout.axis.at[layout.flat.rows]
     groups, at = groups[placed], at[placed]
     layout = _restricted(layout, placed)
-    _refuse_too_far(table, layout)
+    _refuse_too_far(table, layout, groups, at)
     kept, repeated = without_repeats(table, layout, groups, at)
     traces = _traces(table, layout, groups, kept)
     counted = recounted(traces) if layout.axis.name == "step" else ""
@@ -100,16 +100,24 @@ def _beyond(layout: Layout, entries: Codes) -> NDArray[np.bool_]:
     return found
 
 
-def _refuse_too_far(table: Table, layout: Layout) -> None:
+def _refuse_too_far(table: Table, layout: Layout, groups: Codes, at: NDArray[np.float64]) -> None:
     """Refuse positions so large that neighbours fall on each other.
 
+    Args:
+        table, layout: The table.
+        groups, at: Of every value with a position: the curve that it is on, and where.
+
     Raises:
-        DataError: Most positions are beyond 2^53, and some are equal that may have differed.
+        DataError: Most positions are beyond 2^53, and some of one curve are equal that may have
+            differed.
     """
-    at = layout.axis.at[np.isfinite(layout.axis.at)]
-    far = at[np.abs(at) >= _TOLD_APART]
-    unique = len(np.unique(far))
-    if 2 * len(far) > len(at) and (unique < len(far) or (far >= _MAX_POSITION).any()):
+    known = layout.axis.at[np.isfinite(layout.axis.at)]
+    far = known[np.abs(known) >= _TOLD_APART]
+    if 2 * len(far) <= len(known):
+        return
+    on_curves = np.column_stack([groups, at])[at >= _TOLD_APART]
+    unique = len(np.unique(on_curves, axis=0))
+    if unique < len(on_curves) or (far >= _MAX_POSITION).any():
         raise DataError(
             f"positions of {layout.axis.name!r} are too large to be told apart",
             where=table.source,

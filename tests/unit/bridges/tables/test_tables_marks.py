@@ -135,6 +135,13 @@ def test_large_positions_that_stay_apart_are_read(tmp_path: Path) -> None:
     assert positions(read(tmp_path / "t.csv", "step,acc\n" + rows))[:2] == [1e16, 2e16]
 
 
+def test_large_positions_of_several_metrics_are_read(tmp_path: Path) -> None:
+    rows = "".join(f"{k}e17,{metric},0.{k}\n" for k in range(1, 9) for metric in ("a", "b"))
+    (tmp_path / "t.csv").write_text("flops,metric,value\n" + rows)
+    book = read_book(tmp_path / "t.csv", ColumnChoice(step="flops"))
+    assert [len(curve.values) for _, curve in book.curves()] == [8, 8]
+
+
 def test_values_too_large_to_be_subtracted_are_left_out_and_said(tmp_path: Path) -> None:
     rows = "".join(f"{k + 1},{k / 60},{-1.7e308 if k % 2 else 1e200}\n" for k in range(60))
     book = read(tmp_path / "t.csv", "step,acc,norm\n" + rows)
