@@ -131,7 +131,7 @@ def _all_numbers(fields: list[str]) -> bool:
 
 def _column(entries: list[str], delimiter: str, rewrite: Rewrite | None, *, sure: bool) -> Column:
     """Read one column; whether it holds numbers may be sure before."""
-    if rewrite is not None and (sure or delimiter != "," or not are_lists(entries)):
+    if rewrite is not None and (sure or not are_lists(entries, commas=delimiter != ",")):
         read = column_of([rewrite(entry) for entry in entries])
         if isinstance(read, Numbers):
             return read

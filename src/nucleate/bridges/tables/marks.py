@@ -97,13 +97,20 @@ def _evidence(columns: Iterable[Sequence[str]]) -> tuple[set[str], dict[str, lis
     return decimal, parting, blanked
 
 
-def are_lists(column: Sequence[str]) -> bool:
-    """Tell whether numbers parted by a comma are rather lists that name something: 128,256.
+def are_lists(column: Sequence[str], *, commas: bool) -> bool:
+    """Tell whether what may be numbers are rather lists that name something: 128,256 or 128 256.
 
-    All have a comma, and few differ: each stands four times or more on average.
+    All have the mark, and few differ: each stands four times or more on average.
+
+    Args:
+        column: Its entries.
+        commas: As in `marks_of`; commas then make no lists.
     """
     known = set(column)
-    return 4 * len(known) <= len(column) and all(_GROUPS[","].fullmatch(text) for text in known)
+    parted = [_BLANKED] if commas else [_BLANKED, _GROUPS[","]]
+    return 4 * len(known) <= len(column) and any(
+        all(mark.fullmatch(text) for text in known) for mark in parted
+    )
 
 
 def _note(decimal: str, thousands: str, blanked: str) -> str:

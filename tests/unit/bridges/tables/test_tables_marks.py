@@ -66,14 +66,17 @@ def test_a_point_further_down_parts_thousands_where_a_comma_stands_before_decima
     assert "thousands" not in note
 
 
-def test_a_list_that_names_runs_stays_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mark", [",", " "])
+def test_a_list_that_names_runs_stays_one(mark: str, tmp_path: Path) -> None:
     rows = "".join(
-        f'"{sizes}","{k},000",0.{k}\n' for sizes in ("128,256", "512,512") for k in range(1, 9)
+        f'"{first}{mark}512","{k}{mark}000",0.{k}\n' for first in (128, 512) for k in range(1, 9)
     )
     book = read(tmp_path / "t.csv", "hidden,step,acc\n" + rows)
     found = {curve.metric: curve for _, curve in book.curves()}
-    assert sorted(found) == ["128,256.acc", "512,512.acc"]
-    assert [float(at) for at in found["512,512.acc"].tokens] == [1000.0 * k for k in range(1, 9)]
+    assert sorted(found) == [f"128{mark}512.acc", f"512{mark}512.acc"]
+    assert [float(at) for at in found[f"512{mark}512.acc"].tokens] == [
+        1000.0 * k for k in range(1, 9)
+    ]
 
 
 @pytest.mark.parametrize("mark", [";", "\t"])
