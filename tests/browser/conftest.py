@@ -60,6 +60,15 @@ def until(page: Any, holds: str, seconds: float = 30.0) -> None:
         page.wait_for_timeout(50)
 
 
+def until_count(page: Any, selector: str, count: int) -> None:
+    """Wait until so many elements match; a page that a click has asked for may still be coming."""
+    found = page.locator(selector)
+    end = time.monotonic() + 30.0
+    while found.count() != count:
+        assert time.monotonic() < end, f"{found.count()} of {count} {selector}"
+        page.wait_for_timeout(50)
+
+
 @contextmanager
 def served(root: Path, **options: Any) -> Iterator[str]:
     """Serve a root in a thread; yields the address."""

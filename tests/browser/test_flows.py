@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nucleate.store import RunWriter
-from tests.browser.conftest import judged, served, until
+from tests.browser.conftest import judged, served, until, until_count
 from tests.unit.views.page.made import at, small_run
 
 WIDTHS = (390, 768, 1440)
@@ -24,7 +24,7 @@ def test_find_the_transition_in_one_click(address, open_page):
     story = page.inner_text(".story")
     assert "14.5k" in story
     assert "step-like" in story
-    assert page.locator("#ladder svg.wide .marker").count() == 1
+    until_count(page, "#ladder svg.wide .marker", 1)
 
 
 def test_compare_two_runs_in_three_clicks(address, open_page):
@@ -35,7 +35,7 @@ def test_compare_two_runs_in_three_clicks(address, open_page):
     page.get_by_label("Choose new-0 for a comparison").click()
     compare.click()
     assert page.inner_text("h1") == "2 runs over each other"
-    assert page.locator("#levels figure").count() == 2  # syntax, and the training loss
+    until_count(page, "#levels figure", 2)  # syntax, and the training loss
     assert page.inner_text("#pairs tbody th") == "Syntax"
     assert '"new"' in page.inner_text("#settings")
 
@@ -43,7 +43,7 @@ def test_compare_two_runs_in_three_clicks(address, open_page):
 def test_find_why_a_run_failed_in_two_clicks(address, open_page):
     page = open_page(address)
     page.get_by_role("button", name="failed").click()
-    assert page.locator(".row").count() == 2
+    until_count(page, ".row", 2)
     page.get_by_role("link", name="diverged", exact=True).click()
     said = page.inner_text(".ending")
     assert "Training diverged; the run ends at 30k tokens (step 30)." in said
@@ -54,12 +54,12 @@ def test_search_while_typing_and_by_tag(address, open_page):
     page = open_page(address)
     page.keyboard.press("/")
     page.keyboard.type("new")
-    assert page.locator(".row:visible").count() == 2
+    until_count(page, ".row:visible", 2)
     page.keyboard.type("zzz")
     assert page.inner_text("#none") == "No run matches."
     page.fill("#q", "")
     page.get_by_role("link", name="night").click()
-    assert page.locator(".row").count() == 1
+    until_count(page, ".row", 1)
 
 
 def test_everything_by_keys(address, open_page):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import queue
+import time
+from argparse import Namespace
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import torch
 from benchmarks.detect.grids import Grid, draw_grid
 from benchmarks.detect.parts import DoesNotFitError
 from benchmarks.detect.training import broad, broad_changes, broad_trends
-from benchmarks.detect.training.__main__ import schedule, widened
+from benchmarks.detect.training.__main__ import SOON, Learner, schedule, train, widened
 from benchmarks.detect.training.augment import HAS_ERROR, HAS_RATE, VALUE, augmented
 from benchmarks.detect.training.draws import SHORT, SORTS, Mix, make
 from benchmarks.detect.training.model import Model
@@ -152,6 +154,16 @@ def test_gradients_of_a_model_in_half_precision_are_finite():
         loss = model(pictures).float().square().sum()
     loss.backward()
     assert all(torch.isfinite(weight.grad).all() for weight in model.parameters())
+
+
+def test_a_loss_that_is_not_finite_ends_the_training():
+    learner = Learner(16, 0, torch.device("cpu"), 1e-3, None)
+    drawn = make(7, 40)
+    pending = queue.Queue()
+    pending.put((drawn.picture * np.float16(np.nan), drawn.target))
+    stream = Stream(40, torch.device("cpu"), pending)
+    with pytest.raises(SystemExit, match=f"not finite after {SOON} steps"):
+        train([learner], stream, time.perf_counter(), 30.0, Namespace(batch=4, out=None))
 
 
 def test_the_newest_curves_take_the_place_of_the_oldest():

@@ -1,6 +1,6 @@
 """Train the networks of `nucleate.detect.network` on curves that are drawn meanwhile.
 
-python -m benchmarks.detect.training --minutes 12 --workers 15 --out FOLDER
+python -m benchmarks.detect.training --minutes 8 --workers 15 --out FOLDER
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
@@ -33,6 +34,9 @@ BESIDE = 2
 
 WARM_UP = 0.04
 """Share of the time in which the learning rate rises; from there it falls as a cosine."""
+
+SOON = 20
+"""Steps after which losses are looked at first: one that is not finite ends the training."""
 
 FIRST = 20_000
 """Curves that are waited for before the first step."""
@@ -122,15 +126,16 @@ def main() -> None:
     """Train for a while, print what is found on curves held out, write the weights."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder for the weights")
-    parser.add_argument("--minutes", type=float, default=12.0)
+    parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--workers", type=int, default=2, help="processes that draw curves")
     parser.add_argument("--capacity", type=int, default=4_000_000, help="curves kept at once")
     parser.add_argument("--batch", type=int, default=1024)
-    parser.add_argument("--width", type=int, nargs="+", default=[192])
+    parser.add_argument("--width", type=int, nargs="+", default=[128])
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--start", type=Path, nargs="+", default=[], help="weights to go on from")
     parser.add_argument("--seed", type=int, default=1, help="of the curves")
-    parser.add_argument("--held-out", type=int, default=12_000)
+    parser.add_argument("--hard", action="store_true", help="more of what is hardest to find")
+    parser.add_argument("--held-out", type=int, default=12_000, help="none with 0")
     wish = parser.parse_args()
     wish.out.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -139,16 +144,15 @@ def main() -> None:
         for number, (width, start) in enumerate(zip_longest(wish.width, wish.start))
     ]
     begin = time.perf_counter()
-    held_out = (
-        {}
-        if not wish.held_out
-        else {
-            name: chunks(2001 + number, wish.held_out, wish.workers, smooth=False, mix=mix)
-            for number, (name, mix) in enumerate({"own": Mix(), "broad": Mix(broad=1.0)}.items())
-        }
-    )
+    kinds = {"own": Mix(), "broad": Mix(broad=1.0)} if wish.held_out else {}
+    held_out = {
+        name: chunks(2001 + number, wish.held_out, wish.workers, smooth=False, mix=mix)
+        for number, (name, mix) in enumerate(kinds.items())
+    }
     print(f"held out: drawn in {time.perf_counter() - begin:.0f} s", flush=True)
-    with streaming(wish.seed, wish.workers, wish.capacity, device) as stream:
+    mix = replace(TRAINING, hard=wish.hard)
+    print(f"curves are {mix}, and the benchmark's", flush=True)
+    with streaming(wish.seed, wish.workers, wish.capacity, device, mix) as stream:
         while stream.num < min(FIRST, wish.capacity):
             stream.take(timeout=60.0)
         train(learners, stream, begin, 60.0 * wish.minutes, wish)
@@ -169,13 +173,14 @@ def train(
     """Step all networks in turn until the time is over."""
     started = told = time.perf_counter()
     whole = seconds - (started - begin)
-    print(f"curves are {TRAINING}, and the benchmark's", flush=True)
     while (now := time.perf_counter()) - started < whole:
         stream.take()
         for learner in learners:
             learner.step(stream, wish.batch, (now - started) / whole)
-        if now - told > 30.0:
+        if now - told > 30.0 or learners[0].steps == SOON:
             told = now
+            if not all(math.isfinite(each.loss.item()) for each in learners):
+                raise SystemExit(f"a loss is not finite after {learners[0].steps} steps")
             losses = ", ".join(f"{each.name} {each.loss.item():.5f}" for each in learners)
             print(
                 f"{now - started:.0f} s: {stream.total} curves, {learners[0].steps} steps: "

@@ -55,7 +55,7 @@ class Mix:
     hard: bool = False
 
 
-TRAINING = Mix(varied=0.2, broad=0.4, hard=True)
+TRAINING = Mix(varied=0.2, broad=0.4)
 
 
 @dataclass(frozen=True)

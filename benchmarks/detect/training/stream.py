@@ -12,7 +12,7 @@ from multiprocessing.synchronize import Event
 import numpy as np
 import torch
 
-from benchmarks.detect.training.draws import CHUNK, make
+from benchmarks.detect.training.draws import CHUNK, Mix, make
 from nucleate.detect.network.picture import BINS, CHANNELS
 
 
@@ -56,12 +56,14 @@ class Stream:
 
 
 @contextmanager
-def streaming(seed: int, workers: int, capacity: int, device: torch.device) -> Iterator[Stream]:
+def streaming(
+    seed: int, workers: int, capacity: int, device: torch.device, mix: Mix
+) -> Iterator[Stream]:
     """Draw curves in `workers` processes until the block is left."""
     context = get_context("spawn")
     pending, over = context.Queue(4 * workers), context.Event()
     processes = [
-        context.Process(target=_draw, args=(seed, number, pending, over), daemon=True)
+        context.Process(target=_draw, args=(seed, number, mix, pending, over), daemon=True)
         for number in range(workers)
     ]
     for process in processes:
@@ -74,10 +76,10 @@ def streaming(seed: int, workers: int, capacity: int, device: torch.device) -> I
             process.terminate()
 
 
-def _draw(seed: int, worker: int, pending: Queue, over: Event) -> None:
+def _draw(seed: int, worker: int, mix: Mix, pending: Queue, over: Event) -> None:
     torch.set_num_threads(1)
     number = 0
     while not over.is_set():
-        drawn = make((seed, worker, number), CHUNK)
+        drawn = make((seed, worker, number), CHUNK, mix=mix)
         pending.put((drawn.picture, drawn.target.astype(np.uint8)))
         number += 1
