@@ -39,8 +39,8 @@ class Progress:
         step: The present point in training.
         total_tokens: Length of the run.
         loss: Latest training loss, nats per token.
-        tokens_per_second: Recent speed.
-        eta_seconds: Time left.
+        tokens_per_second: Speed of a typical recent step.
+        eta_seconds: Time left, looks included.
         phase: Provisional name of the present phase.
         scores: Latest score of each level, 0 (chance) to 1 (ceiling).
         losses: Recent ``(tokens, loss)`` pairs, oldest first.

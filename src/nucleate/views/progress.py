@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -12,11 +10,11 @@ from nucleate.core.units import tokens
 from nucleate.detect import level_score, running_phase
 from nucleate.views.decisions import pulled
 from nucleate.views.live import Progress
+from nucleate.views.pace import Pace
 
 if TYPE_CHECKING:
     from nucleate.store import Run
 
-RECENT_STEPS = 50
 KEPT_LOSSES = 400
 
 
@@ -35,7 +33,7 @@ class ProgressTracker:
         self._metric: dict[Level, str] = {}
         self._scores: dict[Level, float] = {}
         self._phase = self._message = ""
-        self._clock: deque[tuple[float, int]] = deque(maxlen=RECENT_STEPS)
+        self._pace = Pace()
         self._losses: list[tuple[float, float]] = []
         self._stride = 1
 
@@ -56,19 +54,18 @@ class ProgressTracker:
 
     def on_step(self, step: Step, loss: float) -> None:
         """Note a step's loss and show where the run stands."""
-        self._clock.append((time.perf_counter(), step.tokens))
+        self._pace.note(step)
         if step.step % self._stride == 0:
             self._losses.append((step.tokens, loss))
         if len(self._losses) > 2 * KEPT_LOSSES:
             self._losses, self._stride = self._losses[::2], self._stride * 2
-        speed = self._speed()
         self._show(
             Progress(
                 step=step,
                 total_tokens=self._total,
                 loss=loss,
-                tokens_per_second=speed,
-                eta_seconds=(self._total - step.tokens) / speed if speed > 0 else float("nan"),
+                tokens_per_second=self._pace.speed,
+                eta_seconds=self._pace.left(self._total),
                 phase=self._phase,
                 scores=dict(self._scores),
                 losses=self._losses,
@@ -93,7 +90,3 @@ class ProgressTracker:
     def on_decision(self, decision: Decision, done: str) -> None:
         """Show what was decided, until something else is."""
         self._message = f"at {tokens(decision.step.tokens)} tokens, {decision.rule}: {done}"
-
-    def _speed(self) -> float:
-        (begin, first), (end, last) = self._clock[0], self._clock[-1]
-        return (last - first) / (end - begin) if end > begin else float("nan")
