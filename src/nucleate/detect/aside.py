@@ -22,7 +22,7 @@ SPIKE_GAIN = 10.0
 BRIEFEST = 2
 """Longest of the spikes, in readings, that are tried together: longer ones could build a step."""
 
-FAR_BETTER = 3.0
+FAR_BETTER = 6.0
 """Log-likelihood, in nats, by which a short excursion must beat a change to take its place."""
 
 MAX_SPIKES = 4
@@ -73,6 +73,8 @@ class Search:
         kept: The curve without its excursions.
         claims: What the network sees and nobody has looked at yet.
         hidden: What it sees where an excursion explains the curve better.
+        waiting: What it sees and likelihoods have refused, for what else is on the curve may be
+            in the way.
         events: Changes found.
         away: Excursions found.
     """
@@ -80,6 +82,7 @@ class Search:
     kept: Series
     claims: list[Peak]
     hidden: list[Peak] = field(default_factory=list)
+    waiting: list[Peak] = field(default_factory=list)
     events: list[Tested] = field(default_factory=list)
     away: list[Away] = field(default_factory=list)
 

@@ -65,6 +65,12 @@ SMALLER = 0.97
 
 MAX_EVENTS = 4
 
+TOGETHER = 2.0
+"""Changes closer than this, in decades, are fitted together where one has been refused."""
+
+SWEEPS = 3
+"""How often each of two changes is then fitted again."""
+
 EVENT_PARAMETERS = 3
 """Location, width, amplitude: what ΔBIC charges for."""
 
@@ -130,8 +136,11 @@ def _search(
                 break
             judged = len(search.away)
             continue
-        if search.hidden and len(search.away) > num_away:
-            _claim_hidden(search, alpha)
+        if len(search.away) > num_away:
+            _claim_still_seen(search, alpha)
+        else:
+            search.claims += search.waiting
+            search.waiting.clear()
         if float(search.kept.y.std()) < SMALLER * scale:
             scale = float(search.kept.y.std())
             _judge_again(search, alpha)
@@ -165,14 +174,16 @@ def _judge_again(search: Search, alpha: float) -> bool:
     return len(search.claims) > before
 
 
-def _claim_hidden(search: Search, alpha: float) -> None:
-    """Claim again what looked like an excursion, where the network sees it without that, too."""
-    for peak in judge([search.kept])[0]:
-        for old in search.hidden:
+def _claim_still_seen(search: Search, alpha: float) -> None:
+    """Claim again what was refused, where the network sees it without the excursions, too."""
+    refused = search.hidden + search.waiting
+    for peak in judge([search.kept])[0] if refused else ():
+        for old in refused:
             if peak.p <= alpha and abs(peak.at - old.at) <= NEAR:
                 search.claims.append(replace(peak, p=max(peak.p, old.p)))
                 break
     search.hidden.clear()
+    search.waiting.clear()
 
 
 def _take_one(search: Search, grid: Grid, look: Look, widest: float) -> bool:
@@ -186,9 +197,11 @@ def _take_one(search: Search, grid: Grid, look: Look, widest: float) -> bool:
     )
     spike = gain >= SPIKE_GAIN and enough and not mends(search, grid, atom, amplitude)
     if not (spike and not is_claimed(search, grid, atom)):
-        event = _next_event(search, grid, look, widest)
+        event, refused = _next_event(search, grid, look, widest)
         if event is not None:
             search.events.append(event)
+            return True
+        if _take_two(search, grid, refused, widest):
             return True
     if spike:
         set_aside(search, grid, atom, amplitude, gain)
@@ -196,26 +209,84 @@ def _take_one(search: Search, grid: Grid, look: Look, widest: float) -> bool:
     return MASKED <= gain < SPIKE_GAIN and set_aside_several(search, grid, look)
 
 
-def _next_event(search: Search, grid: Grid, look: Look, widest: float) -> Tested | None:
-    """Return the most convincing change that is left and passes the gates, None without any."""
+def _next_event(
+    search: Search, grid: Grid, look: Look, widest: float
+) -> tuple[Tested | None, list[Tested]]:
+    """Return the most convincing change that is left and may be claimed, and those that may not."""
     y, origin = search.rest(), float(search.kept.x[0])
+    refused: list[Tested] = []
     while search.claims and len(search.events) < MAX_EVENTS:
         peak = search.claims.pop(0)
         best = grid.best_event(y, peak.at - origin, NEAR, kink=peak.kink)
         if best is None:
             continue
-        where = locate(grid, y, best[0], NEAR)
+        where = locate(grid, y, best[0], NEAR, _around(peak.at - origin))
         ratio, where = _ratio(grid, y, where, look.fit), where.moved(origin)
-        event = Tested(where, ratio, _bic(ratio, y.size), peak.p)
-        if (
-            believable(event, search.kept, widest)
-            and ratio >= (LATER if search.events else FIRST)
-            and not beside_excursion(search, event)
-        ):
-            if not looks_brief(search, grid, look, where):
-                return event
-            search.hidden.append(peak)
-    return None
+        event = Tested(where, ratio, _bic(ratio, y.size), peak.p, peak.at)
+        fits = _passes(search, event, widest, LATER if search.events else FIRST)
+        brief = fits and looks_brief(search, grid, look, where)
+        if fits and not brief:
+            return event, refused
+        (search.hidden if brief else search.waiting).append(peak)
+        refused.append(event)
+    return None, refused
+
+
+def _passes(search: Search, event: Tested, widest: float, least: float) -> bool:
+    """Return whether a change may be claimed, with a likelihood ratio of `least` or more."""
+    return (
+        believable(event, search.kept, widest)
+        and event.likelihood_ratio >= least
+        and not beside_excursion(search, event)
+    )
+
+
+def _take_two(search: Search, grid: Grid, refused: list[Tested], widest: float) -> bool:
+    """Fit a refused change together with another; take both if both pass: each may hide the other.
+
+    The other is a change that was taken before, or one that was refused, too.
+    """
+    for number, one in enumerate(refused):
+        for other in [*search.events, *refused[number + 1 :]]:
+            if len(search.events) + (other not in search.events) >= MAX_EVENTS:
+                continue
+            if abs(one.where.at - other.where.at) > TOGETHER:
+                continue
+            both = _fit_two(search, grid, one, other)
+            if all(
+                _passes(search, each, widest, LATER)
+                and not looks_brief(search, grid, look, each.where)
+                for each, look in both
+            ):
+                seen = (one.seen, other.seen)
+                search.events = [each for each in search.events if each is not other]
+                search.events += [each for each, _ in both]
+                search.waiting = [peak for peak in search.waiting if peak.at not in seen]
+                search.hidden = [peak for peak in search.hidden if peak.at not in seen]
+                return True
+    return False
+
+
+def _fit_two(search: Search, grid: Grid, one: Tested, other: Tested) -> list[tuple[Tested, Look]]:
+    """Return two changes, each fitted where the other has been taken off, and a look at that."""
+    x, origin = search.kept.x, float(search.kept.x[0])
+    rest = search.rest(other)
+    wheres = [one.where, other.where]
+    for turn in range(2 * SWEEPS):
+        mine = turn % 2
+        y = rest - wheres[1 - mine].shape(x)
+        guess = wheres[mine].at - origin
+        within = _around((one, other)[mine].seen - origin)
+        form = wheres[mine].form
+        wheres[mine] = relocate(grid, y, form, guess, SAME_PLACE, within).moved(origin)
+    both = []
+    for event, where, away in zip((one, other), wheres, wheres[::-1], strict=True):
+        y = rest - away.shape(x)
+        look = _look(grid, y[:, None])
+        ratio = _ratio(grid, y, where.moved(-origin), look.fit)
+        new = replace(event, where=where, likelihood_ratio=ratio, delta_bic=_bic(ratio, y.size))
+        both.append((new, look))
+    return both
 
 
 def _polish(search: Search, cache: GridCache) -> None:
@@ -227,7 +298,8 @@ def _polish(search: Search, cache: GridCache) -> None:
         for number, event in enumerate(search.events):
             guess = event.where.at - origin
             y = search.rest(event)
-            where = relocate(grid, y, event.where.form, guess, SAME_PLACE)
+            within = _around(event.seen - origin)
+            where = relocate(grid, y, event.where.form, guess, SAME_PLACE, within)
             ratio = _ratio(grid, y, where, grid.fit(y[:, None]))
             search.events[number] = replace(
                 event,
@@ -245,6 +317,10 @@ def _polish(search: Search, cache: GridCache) -> None:
             others = [where for where in wheres if where is not event.where]
             where = refine(Dense(dense.x, dense.y), others, event.where, cache.max_width)
             search.events[number] = replace(event, where=where)
+
+
+def _around(at: float) -> tuple[float, float]:
+    return at - NEAR, at + NEAR
 
 
 def _ratio(grid: Grid, y: Array, where: Location, fit: Fit) -> float:

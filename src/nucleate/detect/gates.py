@@ -31,12 +31,21 @@ SATELLITE_SHARE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """One event with its evidence; positions are log10(step)."""
+    """One event with its evidence; positions are log10(step).
+
+    Attributes:
+        where: Its place, width and size.
+        likelihood_ratio: In nats.
+        delta_bic: See `nucleate.detect.events`.
+        p: By the network.
+        seen: Where the network sees it.
+    """
 
     where: Location
     likelihood_ratio: float
     delta_bic: float
     p: float
+    seen: float = float("nan")
 
 
 def believable(event: Tested, series: Series, widest: float) -> bool:

@@ -107,13 +107,26 @@ class Candidates:
     forms: tuple[Form, ...]
 
 
-def locate(grid: Grid, y: Array, atom: int, reach: float = REACH) -> Location:
-    """Refine one event of the dictionary on the curve y, shape ``(n,)``."""
-    return relocate(grid, y, grid.events.forms[atom], float(grid.events.centre[atom]), reach)
+def locate(
+    grid: Grid, y: Array, atom: int, reach: float = REACH, within: Interval | None = None
+) -> Location:
+    """Refine one event of the dictionary on the curve y, shape ``(n,)``; see `relocate`."""
+    form, first = grid.events.forms[atom], float(grid.events.centre[atom])
+    return relocate(grid, y, form, first, reach, within)
 
 
-def relocate(grid: Grid, y: Array, form: Form, first: float, reach: float = REACH) -> Location:
-    """Find the best place, within `reach` of the first guess, and the best form of its kind."""
+def relocate(
+    grid: Grid,
+    y: Array,
+    form: Form,
+    first: float,
+    reach: float = REACH,
+    within: Interval | None = None,
+) -> Location:
+    """Find the best place, within `reach` of the first guess, and the best form of its kind.
+
+    `within` bounds the place, not its interval, to what is known from elsewhere.
+    """
     x = grid.x
     fine = np.linspace(max(first - reach, x[0]), min(first + reach, x[-1]), NUM_LOCATIONS)
     fine = np.union1d(fine, [first])
@@ -123,7 +136,8 @@ def relocate(grid: Grid, y: Array, form: Form, first: float, reach: float = REAC
     settings = near[np.argsort(-score[near], kind="stable")][:MAX_SETTINGS]
     forms = (form,) if form.kind == "hinge" else atoms.compared_forms(grid.max_width)
     whitenings = [grid.whitenings[index] for index in settings]
-    return summarise(compare(whitenings, settings, x, y, fine, forms, grid.log_prior), x)
+    found = compare(whitenings, settings, x, y, fine, forms, grid.log_prior)
+    return summarise(found, x, within=within)
 
 
 def compare(
@@ -170,9 +184,18 @@ def _fit(white: Whitening, shape_dn: Array, y: Array) -> Array:
     return np.stack([white.level(left), along / square, noise / np.sqrt(square), noise])
 
 
-def summarise(found: Candidates, x: Array, drop: float = DROP) -> Location:
-    """Return the best candidate with 95 % profile intervals, on the readings x, shape ``(n,)``."""
-    best = int(found.level.argmax())
+def summarise(
+    found: Candidates, x: Array, drop: float = DROP, within: Interval | None = None
+) -> Location:
+    """Return the best candidate with 95 % profile intervals, on the readings x, shape ``(n,)``.
+
+    Candidates outside `within` may widen the intervals, but are not the best one.
+    """
+    level = found.level
+    if within is not None:
+        allowed = (found.centre >= within[0]) & (found.centre <= within[1])
+        level = np.where(allowed, level, -np.inf) if allowed.any() else level
+    best = int(level.argmax())
     above = found.level - (found.level[best] - drop)
     inside = above >= 0.0
     reach = found.error * np.sqrt(2.0 * np.maximum(above, 0.0))

@@ -183,10 +183,14 @@ def test_what_an_excursion_hid_is_claimed_again_if_it_is_still_seen(monkeypatch)
     seen = [Peak(5.1, False, 6.0, 2e-3), Peak(6.5, False, 6.0, 1e-4), Peak(4.0, True, 1.0, 0.3)]
     monkeypatch.setattr(events, "judge", lambda curves: [tuple(seen)])
     hidden = [Peak(5.0, False, 5.0, 4e-3), Peak(4.0, True, 5.0, 1e-3)]
-    search = aside.Search(kept=SimpleNamespace(), claims=[], hidden=hidden)
-    events._claim_hidden(search, 0.01)
-    assert search.claims == [Peak(5.1, False, 6.0, 4e-3)]  # the larger p of both looks
-    assert search.hidden == []
+    refused = [Peak(6.55, False, 5.0, 1e-3)]
+    search = aside.Search(kept=SimpleNamespace(), claims=[], hidden=hidden, waiting=refused)
+    events._claim_still_seen(search, 0.01)
+    assert search.claims == [
+        Peak(5.1, False, 6.0, 4e-3),  # the larger p of both looks
+        Peak(6.5, False, 6.0, 1e-3),  # what was refused for another reason, too
+    ]
+    assert search.hidden == search.waiting == []
 
 
 def _away(at, *, restart=False, size=1.0):
@@ -246,8 +250,9 @@ def test_what_smooth_trends_explain_far_better_is_no_change(
     for other in search.events:
         other.where.shape = where.shape
     grid = SimpleNamespace(best_event=lambda *_, **__: (0, 0.0))
-    found = events._next_event(search, grid, SimpleNamespace(fit=None), 0.4)
+    found, refused = events._next_event(search, grid, SimpleNamespace(fit=None), 0.4)
     assert (found is not None) is taken
+    assert len(refused) == len(search.waiting) == (not taken)
 
 
 def test_a_curve_with_excursions_is_judged_once_more_when_nothing_else_is_found(monkeypatch, rng):

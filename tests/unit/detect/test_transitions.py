@@ -60,6 +60,23 @@ def test_two_jumps_are_both_found(toy, rng):
     assert [round(np.log10(change.at), 1) for change in found] == [5.0, 6.3]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_fall_and_a_rise_that_hide_each_other_are_both_found(seed):
+    # Alone, either is best explained by one that is too wide to be sharp.
+    x = np.linspace(1.5, 5.0, 24)
+    trend = 0.5 * np.tanh((x - 3.0) / 1.5)
+    fall, rise = (
+        size / (1.0 + 9.0 ** (-2.0 * (x - at) / width))
+        for size, at, width in ((-1.0, 2.92, 0.11), (1.1, 3.6, 0.20))
+    )
+    noise = 0.04 * np.random.default_rng(seed).standard_normal(x.size)
+    first, second = assess(10.0**x, trend + fall + rise + noise).transitions
+    assert np.log10(first.at) == pytest.approx(2.92, abs=0.08)
+    assert np.log10(second.at) == pytest.approx(3.60, abs=0.08)
+    assert first.amplitude == pytest.approx(-1.0, abs=0.25)
+    assert second.amplitude == pytest.approx(1.1, abs=0.25)
+
+
 def test_the_interval_holds_the_readings_around_the_jump(toy):
     # Almost no noise and an almost vertical jump: the likelihood alone would say ± nothing.
     values = toy.logistic(toy.x, 5.63, 0.01) + 1e-4 * np.cos(np.arange(50) ** 2)
