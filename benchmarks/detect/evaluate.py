@@ -47,6 +47,8 @@ class Row:
         claims: Number of changes claimed.
         hits: For every true change: None if it was not found, else whether the interval covers it,
             the width of that interval and the error of the location, in decades.
+        gaps: For every true change: the distance, in decades, of the two readings around it; no
+            interval that holds both can be shorter.
         panel: Number of the panel that the curve belongs to (-1: none).
     """
 
@@ -56,6 +58,7 @@ class Row:
     claims: int
     hits: tuple[tuple[bool, float, float] | None, ...]
     seconds: float
+    gaps: tuple[float, ...] = ()
     panel: int = -1
 
 
@@ -141,7 +144,15 @@ def _timed(detector, *arguments) -> tuple[Found, float]:
 
 def _row(name: str, curve: Curve, found: Found, seconds: float) -> Row:
     hits = match([change.at for change in curve.changes], found)
-    return Row(name, curve.what, curve.labels, len(found), tuple(hits), seconds)
+    gaps = tuple(_gap(curve, change.at) for change in curve.changes)
+    return Row(name, curve.what, curve.labels, len(found), tuple(hits), seconds, gaps)
+
+
+def _gap(curve: Curve, at: float) -> float:
+    """Return the distance, in decades, of the two readings around a step."""
+    steps = curve.steps[np.isfinite(curve.values)]
+    after = int(np.clip(np.searchsorted(steps, at), 1, steps.size - 1))
+    return float(np.log10(steps[after] / steps[after - 1]))
 
 
 def match(truths: list[float], found: Found) -> list[tuple[bool, float, float] | None]:

@@ -31,6 +31,7 @@ COLUMNS = (
     "precision",
     "interval covers",
     "its width: sparse / dense / all",
+    "readings around the change",
     "error of place",
     "panels of 20 with a claim",
     "s per curve",
@@ -84,6 +85,7 @@ def _line(name: str, rows: list[Row]) -> list[str]:
         rate(len(found), claims),
         rate(*covered(changed)),
         " / ".join(_median(w) for w in _widths(changed)),
+        " / ".join(_median(gaps) for gaps in _gaps(changed)),
         _median([hit[2] for hit in found]),
         rate(sum(panels.values()), len(panels)),
         f"{np.mean([row.seconds for row in rows]):.3f}",
@@ -109,12 +111,23 @@ def covered(rows: Iterable[Row]) -> tuple[int, int]:
 
 
 def _widths(rows: Sequence[Row]) -> tuple[list[float], list[float], list[float]]:
+    """Lengths of the intervals of changes that were found, kinks aside."""
+    return _by_grid((row, [hit[1] for hit in row.hits if hit]) for row in rows)
+
+
+def _gaps(rows: Sequence[Row]) -> tuple[list[float], list[float], list[float]]:
+    """Distances of the readings around all changes, kinks aside."""
+    return _by_grid((row, row.gaps) for row in rows)
+
+
+def _by_grid(
+    values: Iterable[tuple[Row, Sequence[float]]],
+) -> tuple[list[float], list[float], list[float]]:
     pairs = [
-        (row.labels["grid"] == "dense", hit[1])
-        for row in rows
+        (row.labels["grid"] == "dense", each)
+        for row, some in values
         if row.what != "kink"
-        for hit in row.hits
-        if hit
+        for each in some
     ]
     sparse = [width for dense, width in pairs if not dense]
     return sparse, [width for dense, width in pairs if dense], [width for _, width in pairs]
