@@ -6,6 +6,8 @@ import pytest
 
 from nucleate.core import Kind, Verdict
 from nucleate.detect import assess, transitions
+from nucleate.detect.likelihood import Grid
+from nucleate.detect.profile import relocate
 from nucleate.detect.series import MAX_POINTS, clean
 
 
@@ -75,6 +77,18 @@ def test_a_fall_and_a_rise_that_hide_each_other_are_both_found(seed):
     assert np.log10(second.at) == pytest.approx(3.60, abs=0.08)
     assert first.amplitude == pytest.approx(-1.0, abs=0.25)
     assert second.amplitude == pytest.approx(1.1, abs=0.25)
+
+
+def test_a_place_is_bounded_by_what_is_known_of_it_but_its_interval_is_not():
+    x = np.linspace(0.0, 3.0, 40)
+    y = 1.0 * (x > 1.5) + 0.01 * np.cos(7.0 * np.arange(40.0) ** 2)
+    grid = Grid(x, 0.4)
+    form = next(form for form in grid.events.forms if form.kind != "hinge")
+    free = relocate(grid, y, form, 1.7, 0.6)
+    bound = relocate(grid, y, form, 1.7, 0.6, within=(1.65, 1.85))
+    assert free.at == pytest.approx(1.5, abs=0.05)
+    assert 1.65 <= bound.at <= 1.85
+    assert bound.lo <= 1.5 <= bound.hi
 
 
 def test_the_interval_holds_the_readings_around_the_jump(toy):
